@@ -1,0 +1,1 @@
+"""Innkeeper: the hub that keeps a hotel's systems in step."""
