@@ -1,0 +1,1 @@
+"""Where rows live: engine, transactions, column types, secrets, migrations."""

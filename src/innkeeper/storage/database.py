@@ -1,0 +1,145 @@
+"""Opens the data base and hands out transactions; the only place that commits."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from innkeeper.storage.outbox import Event, EventRow
+
+#: What a subscriber does inside the transaction that makes the change: put a row, never call out.
+Subscriber = Callable[["Tx", Event], Awaitable[None]]
+
+#: Seconds a writer waits for the other processes' writers before SQLite gives up.
+SQLITE_BUSY_SECONDS = 30
+
+
+class Tx:
+    """One transaction. What is announced in it is told to the subscribers in the same transaction."""
+
+    def __init__(self, session: AsyncSession, database: "Database") -> None:
+        self.session = session
+        self._database = database
+
+    async def announce(self, announced: Event) -> None:
+        """Write the event's row and let each subscriber put its own rows beside it."""
+        self.session.add(
+            EventRow(
+                name=announced.name,
+                property_id=announced.property_id,
+                entity_id=announced.entity_id,
+                origin=announced.origin,
+                payload=announced.payload,
+            )
+        )
+        for subscriber in self._database.subscribers:
+            await subscriber(self, announced)
+
+
+class Database:
+    """The data base of an installation: `read()` and `write()` are the only ways in.
+
+    On SQLite there is one writing connection a process, which takes the write lock at BEGIN, so that a transaction
+    never finds out at its end that another one was faster. On PostgreSQL both ways share one pool.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = async_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._reader = _sqlite_engine(self.url, pool_size, begin="BEGIN")
+            self._writer = _sqlite_engine(self.url, 1, begin="BEGIN IMMEDIATE")
+        else:
+            self._reader = self._writer = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+            )
+        self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
+        self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
+        self.subscribers: list[Subscriber] = []
+        self.after_commit: list[Callable[[], None]] = []
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The writing engine, for migrations and checks."""
+        return self._writer
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that sees one state of the data base and is rolled back at its end."""
+        async with self._reading() as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside."""
+        async with self._writing() as session, session.begin():
+            if self.is_sqlite:
+                # BEGIN IMMEDIATE happens at the first statement; take the lock before anything is read.
+                await session.connection()
+            yield Tx(session, self)
+        for wake in self.after_commit:
+            wake()
+
+    async def ping(self) -> None:
+        """Raise DBAPIError or OSError when the data base does not answer."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._reader.dispose()
+        if self._writer is not self._reader:
+            await self._writer.dispose()
+
+
+def async_url(url: str) -> URL:
+    """Return the address with the asynchronous driver that we use for it."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+asyncpg")
+    raise ValueError(f"{backend} is not supported; use sqlite:///… or postgresql://…")
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the address of the data base file inside a data folder."""
+    return f"sqlite:///{folder.resolve() / 'innkeeper.db'}"
+
+
+def is_contention(error: DBAPIError) -> bool:
+    """Whether the transaction only lost a race (serialisation, deadlock, lock timeout) and may be run again."""
+    code = getattr(error.orig, "sqlstate", None)
+    return code in ("40001", "40P01", "55P03") or "database is locked" in str(error.orig)
+
+
+def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=SQLITE_BUSY_SECONDS,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

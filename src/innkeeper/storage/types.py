@@ -1,0 +1,66 @@
+"""Column types that mean the same on SQLite and on PostgreSQL."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Numeric
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+#: Enough for every ISO 4217 currency; four is the most digits any of them has.
+SCALE = 4
+_UNITS = Decimal(10) ** SCALE
+
+#: A document: JSONB on PostgreSQL, text on SQLite.
+JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Amount(TypeDecorator[Decimal]):
+    """Money as `Decimal`: NUMERIC on PostgreSQL, ten-thousandths as an integer on SQLite, which has no decimal type."""
+
+    impl = Numeric(18, SCALE)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of the data base at hand."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(Numeric(18, SCALE))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """Raises ValueError when the amount has more than four decimal places."""
+        if value is None:
+            return None
+        if value != round(value, SCALE):
+            raise ValueError(f"{value} has more than {SCALE} decimal places")
+        return int(value * _UNITS) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Give the amount back without trailing zeros beyond the second decimal place."""
+        if value is None:
+            return None
+        amount = Decimal(value) / _UNITS if dialect.name == "sqlite" else Decimal(value)
+        return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount.normalize()
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC; a naive one is refused, since nobody could say when it was."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Raises ValueError for a naive datetime."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        instant = value.astimezone(UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
