@@ -1,0 +1,1 @@
+"""The hotel's own books: rooms, rates, availability, guests, reservations, folios."""
