@@ -76,11 +76,11 @@ class ChannelConnector(Protocol):
         """Make the booking. Looks the reference up first, so that a booking already made is returned, not doubled."""
         ...
 
-    async def amend(self, order_id: int, draft: BookingDraft, agreed: ChannelBooking) -> Outcome[WriteResult]:
+    async def amend(self, order_id: int, draft: BookingDraft, agreed_digest: str) -> Outcome[WriteResult]:
         """Make the rooms, dates, occupancy, stay status and prices of the booking those of the draft.
 
-        Chooses the lightest safe way. `agreed` is the state that both sides last had: when the booking no longer
-        equals it, nothing is written and Refused with code CHANGED_MEANWHILE is returned, so that the caller merges
+        Chooses the lightest safe way. `agreed_digest` is that of the state which both sides last had: when the booking
+        no longer has it, nothing is written and Refused with code CHANGED_MEANWHILE is returned, so that the caller merges
         first. Guests' names and contact data of an existing booking are not changed.
         """
         ...

@@ -197,14 +197,15 @@ class WriteResult:
 
     `line_ids` maps each draft line's key to the line that stands for it. `adjusted` names what could not be sent as it
     is, each as a flag such as `guest_name_adjusted`, and `mismatches` what came back different from what was sent, in
-    sentences for a person.
+    sentences for a person. `found` says that the booking was there already, made by an earlier try, and may not be what
+    the draft says.
     """
 
     booking: ChannelBooking
     line_ids: Mapping[str, int]
     adjusted: tuple[str, ...] = ()
     mismatches: tuple[str, ...] = ()
-    requests: int = 0
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
