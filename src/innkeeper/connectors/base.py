@@ -80,8 +80,8 @@ class ChannelConnector(Protocol):
         """Make the rooms, dates, occupancy, stay status and prices of the booking those of the draft.
 
         Chooses the lightest safe way. `agreed_digest` is that of the state which both sides last had: when the booking
-        no longer has it, nothing is written and Refused with code CHANGED_MEANWHILE is returned, so that the caller merges
-        first. Guests' names and contact data of an existing booking are not changed.
+        no longer has it, nothing is written and Refused with code CHANGED_MEANWHILE is returned, so that the caller
+        merges first. Guests' names and contact data of an existing booking are not changed.
         """
         ...
 
