@@ -26,6 +26,16 @@ class Tx:
     def __init__(self, session: AsyncSession, database: "Database") -> None:
         self.session = session
         self._database = database
+        self._last: list[Callable[[], Awaitable[None]]] = []
+
+    def before_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` as the last thing of this transaction, so that a row many wait for is held only briefly."""
+        self._last.append(work)
+
+    async def finish(self) -> None:
+        """Do what was kept for the end; `Database.write` calls it before it commits."""
+        for work in self._last:
+            await work()
 
     async def announce(self, announced: Event) -> None:
         """Write the event's row and let each subscriber put its own rows beside it."""
@@ -57,7 +67,7 @@ class Database:
             self._writer = _sqlite_engine(self.url, 1, begin="BEGIN IMMEDIATE")
         else:
             self._reader = self._writer = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
             )
         self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
@@ -82,7 +92,9 @@ class Database:
             if self.is_sqlite:
                 # BEGIN IMMEDIATE happens at the first statement; take the lock before anything is read.
                 await session.connection()
-            yield Tx(session, self)
+            tx = Tx(session, self)
+            yield tx
+            await tx.finish()
         for wake in self.after_commit:
             wake()
 
@@ -128,6 +140,7 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=SQLITE_BUSY_SECONDS,
         connect_args={"timeout": SQLITE_BUSY_SECONDS},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
