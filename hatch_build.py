@@ -17,6 +17,9 @@ ASSETS = {
     "tabler.min.js": "@tabler/core/dist/js/tabler.min.js",
     "chart.umd.min.js": "chart.js/dist/chart.umd.min.js",
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
+    "idiomorph-ext.min.js": "idiomorph/dist/idiomorph-ext.min.js",
+    "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+    "swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
     "signature_pad.umd.min.js": "signature_pad/dist/signature_pad.umd.min.js",
 }
 
