@@ -74,9 +74,12 @@ def local_state(reservation: Reservation, products: Mapping[Any, int], agreed: M
         key = str(room.id)
         kind: Any = products.get(room.room_type_id)
         if kind is None:
-            kind = known[key]["type"] if room.room_type_id is None and key in known else f"local:{room.room_type_id}"
+            before = known.get(key, {})
+            same = before.get("room_type") == str(room.room_type_id)
+            kind = before["type"] if same else f"local:{room.room_type_id}"
         rooms[key] = {
             "type": kind,
+            "room_type": str(room.room_type_id),
             "stay": [room.check_in.isoformat(), room.check_out.isoformat()],
             "people": [room.adults, room.children, sorted(int(age) for age in room.child_ages)],
             "status": room.status,
@@ -86,9 +89,13 @@ def local_state(reservation: Reservation, products: Mapping[Any, int], agreed: M
 
 
 def remote_state(booking: ChannelBooking, keys: Mapping[int, str]) -> State:
-    """Return their side. `keys` names for each line the room of ours that it stands for."""
-    rooms = {keys[line.line_id]: _remote_room(line, booking.currency) for line in booking.held}
-    return State(booking.state is not BookingState.OPEN or not rooms, rooms)
+    """Return their side. `keys` names for each line the room of ours that it stands for.
+
+    A cancelled booking keeps its rooms in the state, so that they are recognised if it is brought back.
+    """
+    lines = booking.held or booking.lines
+    rooms = {keys[line.line_id]: _remote_room(line, booking.currency) for line in lines}
+    return State(booking.state is not BookingState.OPEN or not booking.held, rooms)
 
 
 def _remote_room(line: ChannelLine, currency: str) -> dict[str, Any]:
@@ -109,7 +116,7 @@ def match_lines(rooms: Mapping[str, Mapping[str, Any]], lines: Iterable[ChannelL
     first pass goes by line id, the next ones by type and dates, type alone, dates alone, and order.
     """
     lines = list(lines)
-    free = {key: room for key, room in rooms.items()}
+    free = dict(rooms)
     answer: dict[int, str] = {}
     by_line = {room.get("line"): key for key, room in rooms.items() if room.get("line") is not None}
     for line in lines:

@@ -108,8 +108,6 @@ class ReservationMapping(Keyed, Timestamps, Base):
     reference: Mapped[str] = mapped_column(String(100))
     #: Counts the bookings made there for this reservation: a cancelled one is never revived, a new one is made.
     generation: Mapped[int] = mapped_column(default=0)
-    #: Orders that earlier generations made; what happens to them concerns nobody any more.
-    former_order_ids: Mapped[list[Any]] = mapped_column(default=list)
 
     source: Mapped[str] = mapped_column(String(20), default="local")
     qloapps_channel: Mapped[str | None] = mapped_column(String(100))
@@ -124,6 +122,16 @@ class ReservationMapping(Keyed, Timestamps, Base):
 
     has_conflict: Mapped[bool] = mapped_column(default=False)
     conflict_data: Mapped[dict[str, Any] | None]
+
+
+class FormerOrder(Base):
+    """An order that an earlier generation of a reservation made; what happens to it concerns nobody any more."""
+
+    __tablename__ = "qloapps_former_orders"
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"), primary_key=True)
+    order_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reservation_id: Mapped[UUID] = mapped_column(ForeignKey("reservations.id", ondelete="CASCADE"), index=True)
 
 
 class CustomerMapping(Keyed, Timestamps, Base):

@@ -1,0 +1,155 @@
+"""What needs a person: each cause with its sentences, opened once and closed when the cause is gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync import repository
+from innkeeper.channel_sync.tables import Attention
+from innkeeper.domain.business_day import utc_now
+from innkeeper.storage.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A kind of trouble: its title may hold {placeholders}; `retry` says whether trying again can mend it."""
+
+    title: str
+    meaning: str
+    action: str
+    retry: bool = True
+
+
+#: Every cause there is. The sentences are what a manager reads between two meetings.
+CAUSES: Mapping[str, Cause] = {
+    "unmapped_room_type": Cause(
+        "Room type {name} has no mapping",
+        "Bookings of this type are stored but take no rooms here, and reservations of ours cannot be sent.",
+        "Map the room type under Channels; what waits for it is completed by itself.",
+    ),
+    "overbooked": Cause(
+        "Reservation {confirmation} is overbooked",
+        "The guest holds a confirmation and there is no room of the type left on at least one night.",
+        "Move a guest to another room type, or find another hotel for one of them.",
+        retry=False,
+    ),
+    "refused_booking": Cause(
+        "QloApps does not take reservation {confirmation}",
+        "It stands here, and QloApps may sell the same room again: {detail}",
+        "Free a room in QloApps or change the reservation, then send it again.",
+    ),
+    "in_doubt": Cause(
+        "It is not known whether QloApps has reservation {confirmation}",
+        "The line dropped after the request left. Nothing is sent again before QloApps has been asked.",
+        "Nothing, as long as QloApps comes back; the question is asked again by itself.",
+    ),
+    "differs_there": Cause(
+        "Reservation {confirmation} came back different from QloApps",
+        "{detail}",
+        "Compare both sides and correct the one that is wrong.",
+    ),
+    "guest_in_house": Cause(
+        "QloApps cancelled reservation {confirmation}, whose guest is in the house",
+        "The room is occupied here; a new booking is made there so that it is not sold again.",
+        "Ask the guest and the channel what was agreed.",
+        retry=False,
+    ),
+    "gone_at_channel": Cause(
+        "QloApps no longer knows the booking of reservation {confirmation}",
+        "It still stands here and takes rooms.",
+        "Cancel it here if it was deleted there on purpose, or send it again.",
+    ),
+    "reopened_without_rooms": Cause(
+        "QloApps reopened the cancelled booking of reservation {confirmation} without its rooms",
+        "The order is open again there, but holds no room, so it stays cancelled here.",
+        "Make a new booking if the guest comes after all.",
+        retry=False,
+    ),
+    "foreign_currency": Cause(
+        "Reservation {confirmation} is in {currency}",
+        "The house keeps its books in another currency, so its total is not comparable.",
+        "Agree on the price with the guest before check-out.",
+        retry=False,
+    ),
+    "adjusted": Cause(
+        "Reservation {confirmation} stands in QloApps in an adjusted form",
+        "QloApps cannot hold everything as it is here: {detail}",
+        "Nothing, unless the channel must show it exactly.",
+        retry=False,
+    ),
+    "conflict": Cause(
+        "Both sides changed reservation {confirmation}",
+        "{detail}",
+        "Decide which side is right.",
+        retry=False,
+    ),
+    "double_there": Cause(
+        "QloApps has the same reservation twice",
+        "Booking {order} carries the reference of booking {first} and holds a room that nobody will use.",
+        "Cancel booking {order} in QloApps.",
+        retry=False,
+    ),
+    "unreadable_booking": Cause(
+        "Booking {order} of QloApps could not be stored",
+        "{detail}",
+        "Try again; if it stays, tell support what is written here.",
+    ),
+    "dead_job": Cause(
+        "Work on {what} stopped",
+        "It was tried again and again and did not succeed: {detail}",
+        "Mend the cause and try again.",
+    ),
+    "access": Cause(
+        "QloApps refuses us",
+        "{detail}",
+        "Correct the address, the key or its permissions under Channels.",
+    ),
+    "unreachable": Cause(
+        "QloApps does not answer",
+        "Nothing is lost: what is to be sent waits, and bookings are fetched when it is back. {detail}",
+        "Look whether the shop's server is up.",
+    ),
+}
+
+
+async def open_cause(
+    tx: Tx,
+    property_id: UUID,
+    kind: str,
+    key: str,
+    *,
+    reservation_id: UUID | None = None,
+    order_id: int | None = None,
+    job_id: UUID | None = None,
+    **facts: Any,
+) -> None:
+    """Open the cause, or note that it was seen again. `facts` fill the placeholders; no guest's data among them."""
+    row = await repository.open_attention(tx.session, property_id, kind, key)
+    if row is None:
+        row = Attention(property_id=property_id, kind=kind, key=key)
+        tx.session.add(row)
+    else:
+        row.times_seen += 1
+        row.last_seen_at = utc_now()
+    cause = CAUSES[kind]
+    row.title = _fill(cause.title, facts)[:300]
+    row.meaning = _fill(cause.meaning, facts)
+    row.action = _fill(cause.action, facts)
+    row.reservation_id, row.qloapps_order_id, row.job_id = reservation_id, order_id, job_id
+    row.data = {name: str(value) for name, value in facts.items()}
+
+
+async def close_cause(tx: Tx, property_id: UUID, kind: str, key: str, by: str = "Innkeeper") -> bool:
+    """Close the cause if it is open, and say whether it was."""
+    row = await repository.open_attention(tx.session, property_id, kind, key)
+    if row is None:
+        return False
+    row.closed_at, row.closed_by = utc_now(), by
+    return True
+
+
+def _fill(sentence: str, facts: Mapping[str, Any]) -> str:
+    for name, value in facts.items():
+        sentence = sentence.replace(f"{{{name}}}", str(value))
+    return sentence

@@ -1,0 +1,123 @@
+"""Finds or makes the guest that a customer of the broker is, and remembers who is who."""
+
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+from innkeeper.channel_sync.book import Book
+from innkeeper.channel_sync.guest_matching import GuestMatch, best_match
+from innkeeper.channel_sync.tables import CustomerMapping
+from innkeeper.domain.channel import ChannelBooking, ChannelCustomer
+from innkeeper.house import guests
+from innkeeper.house.model import GuestDraft
+from innkeeper.house.tables import Guest
+
+#: Addresses that we made up for guests without one; nobody can be recognised by them.
+PLACEHOLDER_DOMAIN = "@guest.invalid"
+
+ORIGIN = "qloapps"
+
+
+async def guest_of(book: Book, booking: ChannelBooking) -> UUID:
+    """Return the guest of a booking: known before, matched with enough confidence, or new. Never merges silently."""
+    customer = booking.customer
+    if customer is None:
+        unnamed = GuestDraft(name=f"Guest of booking {booking.reference or booking.order_id}")
+        return (await guests.create(book.tx, book.property_id, unnamed, lenient=True)).id
+    mapping = book.customers.get(customer.customer_id)
+    if mapping is not None:
+        await _follow(book, mapping, customer)
+        return mapping.local_guest_id
+    match = await find_match(book, customer)
+    if match is not None and match.score >= book.config.guest_match_threshold:
+        remember(book, customer, match.guest.id, match.method, match.score, match.reasons)
+        return match.guest.id
+    guest = await guests.create(book.tx, book.property_id, draft_of(customer), lenient=True)
+    reasons = _why_new(match, book.config.guest_match_threshold)
+    remember(book, customer, guest.id, "created", Decimal(1), reasons)
+    return guest.id
+
+
+async def find_match(book: Book, customer: ChannelCustomer) -> GuestMatch | None:
+    """Return the likeliest guest for a customer, whatever its score."""
+    email = None if customer.email.endswith(PLACEHOLDER_DOMAIN) else customer.email
+    forms = guests.normal_forms(f"{customer.first_name} {customer.last_name}", email, customer.phone)
+    candidates = await guests.matching(book.tx.session, book.property_id, forms)
+    return best_match(replace(customer, email=email or ""), candidates)
+
+
+def remember(
+    book: Book, customer: ChannelCustomer, guest_id: UUID, method: str, score: Decimal, reasons: tuple[str, ...]
+) -> None:
+    """Keep who the customer is, unless it is known already."""
+    if customer.customer_id in book.customers:
+        return
+    mapping = CustomerMapping(
+        property_id=book.property_id,
+        local_guest_id=guest_id,
+        qloapps_customer_id=customer.customer_id,
+        match_method=method,
+        confidence_score=score,
+        reasons=list(reasons),
+        last_seen=seen(customer),
+    )
+    book.tx.session.add(mapping)
+    book.customers[customer.customer_id] = mapping
+
+
+def draft_of(customer: ChannelCustomer) -> GuestDraft:
+    """Return the guest that a customer makes."""
+    return GuestDraft(
+        name=f"{customer.first_name} {customer.last_name}".strip(),
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        email=None if customer.email.endswith(PLACEHOLDER_DOMAIN) else customer.email or None,
+        phone=customer.phone or None,
+    )
+
+
+def seen(customer: ChannelCustomer) -> dict[str, str]:
+    """Return what is remembered of a customer to notice a change by."""
+    return {
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "email": customer.email,
+        "phone": customer.phone,
+    }
+
+
+async def _follow(book: Book, mapping: CustomerMapping, customer: ChannelCustomer) -> None:
+    """Take over what the customer changed about himself, unless the house changed the same since."""
+    before, now = mapping.last_seen, seen(customer)
+    if before == now:
+        return
+    guest = await book.tx.session.get(Guest, mapping.local_guest_id)
+    mapping.last_seen = now
+    if guest is None or not before:
+        return
+    known = {"first_name": guest.first_name, "last_name": guest.last_name, "email": guest.email, "phone": guest.phone}
+    taken = {
+        name: value or None
+        for name, value in now.items()
+        if value != before.get(name) and (known[name] or "") == (before.get(name) or "")
+    }
+    if not taken:
+        return
+    draft = guests.draft_of(guest)
+    draft = replace(
+        draft,
+        first_name=taken.get("first_name", draft.first_name) or "",
+        last_name=taken.get("last_name", draft.last_name) or "",
+        email=taken.get("email", draft.email),
+        phone=taken.get("phone", draft.phone),
+    )
+    if "first_name" in taken or "last_name" in taken:
+        draft = replace(draft, name=f"{draft.first_name} {draft.last_name}".strip())
+    await guests.update(book.tx, book.property_id, guest.id, draft, origin=ORIGIN, lenient=True)
+
+
+def _why_new(match: GuestMatch | None, threshold: Decimal) -> tuple[str, ...]:
+    if match is None:
+        return ("nobody with this e-mail address, phone number or name",)
+    found = ", ".join(match.reasons)
+    return (f"the likeliest guest ({found}) scores {match.score}, below {threshold}",)

@@ -1,0 +1,21 @@
+"""What channel sync does when the house announces a change: it puts work on the queue, in the same transaction."""
+
+from innkeeper.channel_sync import repository
+from innkeeper.channel_sync.customers import ORIGIN
+from innkeeper.channel_sync.work import queue_push
+from innkeeper.house import events as house_events
+from innkeeper.storage.database import Tx
+from innkeeper.storage.outbox import Event
+
+_RESERVATIONS = frozenset(
+    (house_events.RESERVATION_CREATED, house_events.RESERVATION_UPDATED, house_events.RESERVATION_CANCELLED)
+)
+
+
+async def on_event(tx: Tx, event: Event) -> None:
+    """Queue the push of a reservation that changed here; a change that came from there is not sent back."""
+    if event.name not in _RESERVATIONS or event.origin == ORIGIN:
+        return
+    config = await repository.config(tx.session, event.property_id)
+    if config is not None and config.sync_enabled and config.sync_reservations_outbound:
+        await queue_push(tx, event.property_id, event.entity_id)

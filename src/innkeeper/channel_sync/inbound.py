@@ -1,0 +1,171 @@
+"""Reads what has changed at the broker, page by page; every booking is kept, one that cannot be is parked."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from innkeeper.channel_sync import attention, repository
+from innkeeper.channel_sync.absorb import absorb
+from innkeeper.channel_sync.book import Book, open_book
+from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.logs import inbound_log
+from innkeeper.channel_sync.result import SyncResult
+from innkeeper.domain.channel import ChangePage, ChannelBooking
+from innkeeper.domain.errors import InnkeeperError
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
+from innkeeper.domain.stay import StayStatus
+from innkeeper.house import reservations
+
+log = structlog.get_logger(__name__)
+
+#: Bookings a page, and so a transaction.
+PAGE = 200
+
+
+class _DryRun(Exception):
+    """Ends the transaction of a dry run without a commit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InboundOptions:
+    """What a run shall read: everything again (`full`), from an instant on (`since`), at most `limit` bookings."""
+
+    full: bool = False
+    since: datetime | None = None
+    limit: int | None = None
+    dry_run: bool = False
+    sync_state_id: UUID | None = None
+
+
+async def run(link: Link, options: InboundOptions, result: SyncResult) -> Outcome[SyncResult]:
+    """Read the changes page by page; each page and the cursor behind it are committed together.
+
+    The outcome is Done with the counts, or what the broker answered when it could not be read any further; the pages
+    before that are stored.
+    """
+    requests_before = link.connector.requests_made
+    cursor = await _first_cursor(link, options)
+    keep_cursor = options.since is None and not options.dry_run
+    while True:
+        size = PAGE if options.limit is None else min(PAGE, options.limit - result.synced)
+        if size <= 0:
+            result.complete = False
+            break
+        answer = await link.connector.changes(cursor, limit=size)
+        if not isinstance(answer, Done):
+            result.requests += link.connector.requests_made - requests_before
+            return _failed(answer, result)
+        page = answer.value
+        await store_page(link, page, result, options, keep_cursor=keep_cursor)
+        cursor = page.cursor
+        if not page.more:
+            break
+    result.requests += link.connector.requests_made - requests_before
+    return Done(result)
+
+
+async def store_page(
+    link: Link, page: ChangePage, result: SyncResult, options: InboundOptions, *, keep_cursor: bool
+) -> None:
+    """Store a page in one transaction; if one booking cannot be stored, store the others and park that one."""
+    if not page.bookings and not page.gone and not keep_cursor:
+        return
+    trial = SyncResult()
+    try:
+        async with link.database.write() as tx:
+            book = await open_book(tx, link, page.bookings, options.sync_state_id)
+            for booking in page.bookings:
+                trial.count(await absorb(book, booking, trial))
+            await _note_gone(book, page.gone)
+            if keep_cursor:
+                await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
+            if options.dry_run:
+                raise _DryRun
+    except _DryRun:
+        result.add(trial)
+    except Exception as error:  # noqa: BLE001  one booking must not keep the others out: it is found and parked
+        log.warning("page_stored_one_by_one", error=type(error).__name__)
+        await _store_one_by_one(link, page, result, options, keep_cursor=keep_cursor)
+    else:
+        result.add(trial)
+
+
+async def _store_one_by_one(
+    link: Link, page: ChangePage, result: SyncResult, options: InboundOptions, *, keep_cursor: bool
+) -> None:
+    for booking in page.bookings:
+        try:
+            async with link.database.write() as tx:
+                book = await open_book(tx, link, [booking], options.sync_state_id)
+                operation = await absorb(book, booking, result)
+                await attention.close_cause(tx, link.property_id, "unreadable_booking", str(booking.order_id))
+                if options.dry_run:
+                    raise _DryRun
+        except _DryRun:
+            result.count(operation)
+        except Exception as error:  # noqa: BLE001  the outcome is named: parked under attention with its reason
+            detail = error.detail if isinstance(error, InnkeeperError) else type(error).__name__
+            log.error("booking_parked", order_id=booking.order_id, error=type(error).__name__)
+            result.count("fail")
+            result.fail(f"Booking {booking.order_id}: {detail}")
+            await _park(link, booking, detail, options)
+        else:
+            result.count(operation)
+    async with link.database.write() as tx:
+        book = await open_book(tx, link, [], options.sync_state_id)
+        await _note_gone(book, page.gone)
+        if keep_cursor:
+            await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
+
+
+async def _park(link: Link, booking: ChannelBooking, detail: str, options: InboundOptions) -> None:
+    if options.dry_run:
+        return
+    async with link.database.write() as tx:
+        await attention.open_cause(
+            tx,
+            link.property_id,
+            "unreadable_booking",
+            str(booking.order_id),
+            order_id=booking.order_id,
+            order=booking.order_id,
+            detail=detail,
+        )
+        tx.session.add(inbound_log(link.property_id, booking, None, "skip", options.sync_state_id, error=detail))
+
+
+async def _note_gone(book: Book, order_ids: tuple[int, ...]) -> None:
+    mappings = await repository.mappings_of_orders(book.tx.session, book.property_id, order_ids)
+    for order_id, mapping in mappings.items():
+        reservation = await reservations.load(book.tx.session, book.property_id, mapping.local_reservation_id)
+        if reservation is None or reservation.status in (StayStatus.CANCELLED, StayStatus.CHECKED_OUT):
+            continue
+        mapping.status = "gone"
+        await attention.open_cause(
+            book.tx,
+            book.property_id,
+            "gone_at_channel",
+            str(reservation.id),
+            reservation_id=reservation.id,
+            order_id=order_id,
+            confirmation=reservation.confirmation,
+        )
+
+
+async def _first_cursor(link: Link, options: InboundOptions) -> Mapping[str, Any] | None:
+    if options.since is not None:
+        return link.connector.cursor_at(options.since)
+    if options.full:
+        return None
+    async with link.database.read() as session:
+        return await repository.cursor(session, link.property_id)
+
+
+def _failed(answer: Refused | Later | Unknown, result: SyncResult) -> Refused | Later | Unknown:
+    result.complete = False
+    result.fail(answer.message if isinstance(answer, Refused) else answer.reason)
+    return answer

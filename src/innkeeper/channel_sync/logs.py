@@ -1,0 +1,129 @@
+"""Rows of the synchronisation log, which hold everything of a message but the guest."""
+
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync.conflicts import FieldConflict, Merge
+from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.domain.channel import BookingDraft, ChannelBooking
+from innkeeper.domain.money import format_amount
+
+
+def conflict_document(conflict: FieldConflict) -> dict[str, Any]:
+    """Return the conflict as mapping and log keep it."""
+    return {
+        "field": conflict.path,
+        "before": conflict.before,
+        "local": conflict.ours,
+        "qloapps": conflict.theirs,
+        "reason": conflict.reason,
+    }
+
+
+def decisions(outcome: Merge) -> dict[str, Any]:
+    """Return which facts were taken, and who won those that both sides changed."""
+    return {
+        "taken": list(outcome.taken),
+        "conflicts": [{**conflict_document(c), "winner": c.winner} for c in outcome.conflicts],
+    }
+
+
+def booking_document(booking: ChannelBooking) -> dict[str, Any]:
+    """Return the message as the log keeps it: everything but the guest."""
+    return {
+        "order_id": booking.order_id,
+        "reference": booking.reference,
+        "source": booking.source,
+        "state": str(booking.state),
+        "payment": str(booking.payment),
+        "currency": booking.currency,
+        "total": format_amount(booking.total_gross, booking.currency),
+        "updated_at": booking.updated_at.isoformat(),
+        "lines": [
+            {
+                "line_id": line.line_id,
+                "room_type_id": line.room_type_id,
+                "check_in": line.stay.check_in.isoformat(),
+                "check_out": line.stay.check_out.isoformat(),
+                "adults": line.adults,
+                "children": line.children,
+                "status": str(line.status),
+                "released": line.released,
+                "gross": format_amount(line.gross, booking.currency),
+            }
+            for line in booking.lines
+        ],
+    }
+
+
+def inbound_log(
+    property_id: UUID,
+    booking: ChannelBooking,
+    local_id: UUID | None,
+    operation: str,
+    sync_state_id: UUID | None,
+    *,
+    error: str | None = None,
+) -> SyncLog:
+    """Return the row for one booking that was read; with `error` it is a failure."""
+    return SyncLog(
+        property_id=property_id,
+        sync_state_id=sync_state_id,
+        sync_type="qloapps_reservations_inbound",
+        direction="inbound",
+        entity_type="reservation",
+        local_entity_id=local_id,
+        qloapps_entity_id=booking.order_id,
+        operation=operation,
+        success=error is None,
+        request_data=booking_document(booking),
+        error_message=error,
+    )
+
+
+def outbound_log(
+    property_id: UUID,
+    reservation_id: UUID,
+    order_id: int | None,
+    operation: str,
+    draft: BookingDraft | None,
+    answer: dict[str, Any],
+    *,
+    milliseconds: int,
+    error: str | None = None,
+) -> SyncLog:
+    """Return the row for one reservation that was sent; with `error` it is a failure."""
+    return SyncLog(
+        property_id=property_id,
+        sync_type="qloapps_reservations_outbound",
+        direction="outbound",
+        entity_type="reservation",
+        local_entity_id=reservation_id,
+        qloapps_entity_id=order_id,
+        operation=operation,
+        success=error is None,
+        request_data=draft_document(draft) if draft else None,
+        response_data=answer,
+        error_message=error,
+        duration_ms=milliseconds,
+    )
+
+
+def draft_document(draft: BookingDraft) -> dict[str, Any]:
+    """Return what was sent, without the guest."""
+    return {
+        "reference": draft.reference,
+        "currency": draft.currency,
+        "lines": [
+            {
+                "room_type_id": line.room_type_id,
+                "check_in": line.stay.check_in.isoformat(),
+                "check_out": line.stay.check_out.isoformat(),
+                "adults": line.adults,
+                "children": line.children,
+                "status": str(line.status),
+                "gross": format_amount(line.gross, draft.currency),
+            }
+            for line in draft.lines
+        ],
+    }

@@ -1,0 +1,119 @@
+"""Decides what has to be done so that the broker agrees with a reservation; nothing is sent from here."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from innkeeper.channel_sync.book import Book
+from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.drafts import booking_draft
+from innkeeper.channel_sync.states import State, changes, local_state
+from innkeeper.channel_sync.tables import ReservationMapping
+from innkeeper.domain.channel import BookingDraft
+from innkeeper.domain.stay import StayStatus
+from innkeeper.house.tables import Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done for one reservation.
+
+    `action` is `nothing` (for the `reason`), `create`, `amend`, `cancel`, `withdraw` (look whether it was made, and
+    cancel it then) or `agree` (both sides are cancelled already). `sent` is our side at the time of the plan.
+    """
+
+    action: str
+    reason: str
+    draft: BookingDraft | None = None
+    order_id: int | None = None
+    digest: str | None = None
+    reference: str = ""
+    sent: State | None = None
+    sent_version_at: datetime | None = None
+    confirmation: str = ""
+    unmapped: tuple[UUID, ...] = ()
+
+
+def decide(link: Link, book: Book, mapping: ReservationMapping | None, reservation: Reservation | None) -> Plan:
+    """Say what has to be done so that the broker agrees with the reservation as it is now."""
+    if reservation is None:
+        return Plan("nothing", "the reservation does not exist")
+    if not link.may_write:
+        return Plan("nothing", f"the connection is in {link.config.mode}, not live")
+    if not link.config.sync_reservations_outbound:
+        return Plan("nothing", "sending reservations is switched off")
+    agreed = mapping.agreed_local if mapping else None
+    local = local_state(reservation, book.products, agreed)
+    if mapping is None or mapping.qloapps_order_id is None or mapping.agreed_remote is None:
+        return _decide_unmade(book, mapping, reservation, local)
+    return _decide_made(book, mapping, reservation, local)
+
+
+def _decide_unmade(book: Book, mapping: ReservationMapping | None, reservation: Reservation, local: State) -> Plan:
+    gone = local.cancelled or reservation.status == StayStatus.CHECKED_OUT
+    if gone and mapping is None:
+        return Plan("nothing", f"the reservation is {reservation.status} and was never sent")
+    reference = mapping.reference if mapping else reservation.id.hex
+    base = _base(mapping, reservation, local, reference)
+    if gone:
+        return replace(base, action="withdraw", reason="the reservation ended before it was known to be there")
+    unmapped = _unmapped(book, reservation, local)
+    if unmapped:
+        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
+    return replace(base, action="create", reason="it is not there yet", draft=draft)
+
+
+def _decide_made(book: Book, mapping: ReservationMapping, reservation: Reservation, local: State) -> Plan:
+    agreed_local = State.from_json(mapping.agreed_local or {"cancelled": False, "rooms": {}})
+    agreed_remote = State.from_json(mapping.agreed_remote or {"cancelled": False, "rooms": {}})
+    difference = changes(agreed_local.flat(), local.flat())
+    if not difference:
+        return Plan("nothing", "nothing has changed since both sides agreed")
+    reason = ", ".join(sorted({path.rsplit(".", 1)[-1] for path in difference}))
+    base = replace(_base(mapping, reservation, local, mapping.reference), reason=reason)
+    if local.cancelled:
+        if agreed_remote.cancelled:
+            return replace(base, action="agree")
+        return replace(base, action="cancel")
+    unmapped = _unmapped(book, reservation, local)
+    if unmapped:
+        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    if agreed_remote.cancelled:
+        # A cancelled booking never holds rooms again there; a new one is made under a new reference.
+        reference = f"{reservation.id.hex}.{mapping.generation + 1}"
+        draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
+        return replace(base, action="create", draft=draft, reference=reference, order_id=None)
+    facts = dict(agreed_remote.flat())
+    for path, (_, value) in difference.items():
+        if value is None:
+            facts.pop(path, None)
+        else:
+            facts[path] = value
+    wanted = State.from_flat(facts, {**local.rooms, **agreed_remote.rooms})
+    draft = booking_draft(wanted, reservation, reservation.primary_guest, mapping.reference, None)
+    return replace(base, action="amend", draft=draft)
+
+
+def _unmapped(book: Book, reservation: Reservation, local: State) -> tuple[UUID, ...]:
+    kinds = {str(room.id): room.room_type_id for room in reservation.rooms}
+    return tuple(
+        dict.fromkeys(
+            kind
+            for key, room in local.rooms.items()
+            if isinstance(room["type"], str) and (kind := kinds.get(key)) is not None
+        )
+    )
+
+
+def _base(mapping: ReservationMapping | None, reservation: Reservation, local: State, reference: str) -> Plan:
+    return Plan(
+        action="nothing",
+        reason="",
+        order_id=mapping.qloapps_order_id if mapping else None,
+        digest=mapping.remote_digest if mapping else None,
+        reference=reference,
+        sent=local,
+        sent_version_at=reservation.updated_at,
+        confirmation=reservation.confirmation,
+    )

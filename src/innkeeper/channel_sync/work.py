@@ -1,0 +1,67 @@
+"""Names the background work of channel sync and puts it on the queue."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync.connection import lane
+from innkeeper.jobs.queue import JobSpec, enqueue
+from innkeeper.storage.database import Tx
+
+PUSH = "channel.push"
+POLL = "channel.poll"
+PULL = "channel.pull"
+DETAILS = "channel.details"
+SYNC = "channel.sync"
+PRUNE = "channel.prune"
+
+#: Lower runs first: what a guest or a clerk waits for overtakes what only completes the picture.
+_PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, DETAILS: 70, PRUNE: 90}
+
+
+async def queue_push(tx: Tx, property_id: UUID, reservation_id: UUID) -> UUID:
+    """Make QloApps agree with this reservation; however often it is asked for, it is one job."""
+    return await _queue(tx, PUSH, property_id, str(reservation_id), {"reservation_id": str(reservation_id)})
+
+
+async def queue_poll(tx: Tx, property_id: UUID) -> UUID:
+    """Fetch what has changed there."""
+    return await _queue(tx, POLL, property_id, str(property_id), {})
+
+
+async def queue_pull(tx: Tx, property_id: UUID, order_id: int) -> UUID:
+    """Fetch one booking, changed or not."""
+    return await _queue(tx, PULL, property_id, str(order_id), {"order_id": order_id})
+
+
+async def queue_details(tx: Tx, property_id: UUID, order_id: int) -> UUID:
+    """Fetch remarks and services of a booking once it is safe."""
+    return await _queue(tx, DETAILS, property_id, str(order_id), {"order_id": order_id})
+
+
+async def queue_sync(tx: Tx, property_id: UUID, sync_id: UUID, options: Mapping[str, Any]) -> UUID:
+    """Run a synchronisation that somebody asked for."""
+    return await _queue(tx, SYNC, property_id, str(sync_id), {"sync_id": str(sync_id), **options})
+
+
+async def queue_prune(tx: Tx, property_id: UUID) -> UUID:
+    """Delete what the retention of logs no longer keeps."""
+    return await _queue(tx, PRUNE, property_id, str(property_id), {})
+
+
+async def _queue(
+    tx: Tx, kind: str, property_id: UUID, key: str, payload: Mapping[str, Any], run_after: datetime | None = None
+) -> UUID:
+    return await enqueue(
+        tx,
+        JobSpec(
+            kind=kind,
+            key=key,
+            property_id=property_id,
+            lane=lane(property_id),
+            payload=payload,
+            priority=_PRIORITY[kind],
+            run_after=run_after,
+        ),
+    )
