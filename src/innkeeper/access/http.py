@@ -7,14 +7,14 @@ from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.passwords import Passwords
 from innkeeper.access.roles import Role
-from innkeeper.access.sessions import Sessions, is_csrf_token
+from innkeeper.access.sessions import LIFETIME, Sessions, is_csrf_token
 from innkeeper.access.tokens import Tokens
 from innkeeper.access.users import Users
 from innkeeper.domain.errors import Invalid, NotAllowed, NotSignedIn
@@ -128,6 +128,29 @@ async def check_csrf(request: Request, session_token: str) -> None:
             code="CSRF",
             action=f"Reload the page and try again; a script sends {CSRF_HEADER} or uses a token.",
         )
+
+
+def client_host(request: Request) -> str:
+    """Return the address that the request came from, as far as we and a trusted proxy can tell."""
+    return request.client.host if request.client else "unknown"
+
+
+def remember_session(response: Response, access: Access, token: str) -> None:
+    """Set the session cookie: not for scripts, not for other sites' requests, gone after the session's lifetime."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(LIFETIME.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=access.secure_cookies,
+    )
+
+
+def forget_session(response: Response, access: Access) -> None:
+    """Take the session cookie away."""
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=access.secure_cookies)
 
 
 @lru_cache

@@ -53,7 +53,8 @@ class Users:
                 )
             tx.session.add(user)
             await tx.session.flush()
-            await audit.record(tx, by, "user.added", "user", user.id, {"name": user.name, "role": role.value})
+            detail = {"name": user.name, "role": role.value}
+            await audit.record(tx, by, "user.added", "user", user.id, detail, property_id=property_id)
         return user
 
     async def change(
@@ -64,51 +65,58 @@ class Users:
         role: Role,
         property_id: UUID | None,
         active: bool,
-    ) -> UserRow:
-        """Give the user a role, a property (None: all) and a state; one who is not active is signed out everywhere.
+        password: str | None = None,
+        pin: str | None = None,
+    ) -> None:
+        """Give the user a role, a property (None: all) and a state, all at once.
 
-        Raises NotFound, NotAllowed, and RuleRefused when no administrator would be left.
+        A password or PIN of None stays, an empty PIN is taken away. One who is not active, or has a new password, is
+        signed out everywhere. Raises Invalid, NotFound, NotAllowed, and RuleRefused when no administrator would be
+        left or the role may not have a PIN.
         """
         by.need_property(property_id)
+        password_hash = await self._passwords.hash(check_password(password)) if password is not None else None
+        pin_hash = await self._passwords.hash(_check_pin_for(role, pin)) if pin else None
         async with self._database.write() as tx:
             user = await self._require(tx, by, user_id)
             stays_admin = role is Role.ADMIN and active and property_id is None
-            if user.role == Role.ADMIN.value and not stays_admin:
+            if user.role == Role.ADMIN.value and user.property_id is None and user.active and not stays_admin:
                 await _need_another_admin(tx, user.id)
             user.role, user.property_id, user.active = role.value, property_id, active
-            if role not in PIN_ROLES:
+            if pin == "" or role not in PIN_ROLES:
                 user.pin_hash = None
+            detail = {"role": role.value, "property_id": property_id, "active": active}
+            await audit.record(tx, by, "user.changed", "user", user.id, detail, property_id=property_id)
+            if pin_hash is not None:
+                await self._replace_pin(tx, by, user, pin_hash)
+            if password_hash is not None:
+                await self._replace_password(tx, by, user, password_hash)
             if not active:
                 await repository.delete_sessions_of(tx.session, user.id)
-            detail = {"role": role.value, "property_id": property_id, "active": active}
-            await audit.record(tx, by, "user.changed", "user", user.id, detail)
-        return user
 
     async def set_password(self, by: Caller, user_id: UUID, password: str) -> None:
         """Set a new password, sign the user out everywhere and lift the locks. Raises Invalid, NotFound."""
         hashed = await self._passwords.hash(check_password(password))
         async with self._database.write() as tx:
-            user = await self._require(tx, by, user_id)
-            user.password_hash = hashed
-            await repository.delete_sessions_of(tx.session, user.id)
-            await throttle.forgive(tx, throttle.name_with_password(user.name), throttle.name_with_pin(user.name))
-            await audit.record(tx, by, "user.password_set", "user", user.id)
+            await self._replace_password(tx, by, await self._require(tx, by, user_id), hashed)
 
-    async def set_pin(self, by: Caller, user_id: UUID, pin: str | None) -> None:
-        """Set a PIN, or take it away with None. Raises Invalid, NotFound, RuleRefused for a role that has none."""
-        hashed = await self._passwords.hash(check_pin(pin)) if pin is not None else None
+    async def set_pin(self, by: Caller, user_id: UUID, pin: str) -> None:
+        """Set a PIN. Raises Invalid, NotFound, RuleRefused for a role that may not have one."""
+        hashed = await self._passwords.hash(check_pin(pin))
         async with self._database.write() as tx:
             user = await self._require(tx, by, user_id)
-            if pin is not None:
-                _check_pin_for(Role(user.role), pin)
-            user.pin_hash = hashed
-            await throttle.forgive(tx, throttle.name_with_pin(user.name))
-            await audit.record(tx, by, "user.pin_set" if pin else "user.pin_removed", "user", user.id)
+            _check_pin_for(Role(user.role), pin)
+            await self._replace_pin(tx, by, user, hashed)
 
-    async def change_own_password(self, by: Caller, current: str, new: str, *, host: str) -> None:
-        """Change the password of the person who is signed in. Raises NotSignedIn when `current` is wrong."""
-        user = await self.verify_password(by.name, current, host=host)
+    async def change_own_password(self, by: Caller, current: str, new: str, *, host: str) -> UserRow:
+        """Change the password of the person who is signed in. Raises Invalid when `current` is wrong."""
+        check_password(new, "new")
+        try:
+            user = await self.verify_password(by.name, current, host=host)
+        except NotSignedIn:
+            raise Invalid.field("current", "This is not your present password.") from None
         await self.set_password(by, user.id, new)
+        return user
 
     async def verify_password(self, name: str, password: str, *, host: str) -> UserRow:
         """Return the active user with this name and password.
@@ -162,6 +170,17 @@ class Users:
             if user is not None:
                 nobody = Caller(SYSTEM_ID, "sign-in", Role.SERVER, user.property_id, Via.SYSTEM)
                 await audit.record(tx, nobody, "sign_in.failed", "user", user.id, {"method": method})
+
+    async def _replace_password(self, tx: Tx, by: Caller, user: UserRow, password_hash: str) -> None:
+        user.password_hash = password_hash
+        await repository.delete_sessions_of(tx.session, user.id)
+        await throttle.forgive(tx, throttle.name_with_password(user.name), throttle.name_with_pin(user.name))
+        await audit.record(tx, by, "user.password_set", "user", user.id, property_id=user.property_id)
+
+    async def _replace_pin(self, tx: Tx, by: Caller, user: UserRow, pin_hash: str) -> None:
+        user.pin_hash = pin_hash
+        await throttle.forgive(tx, throttle.name_with_pin(user.name))
+        await audit.record(tx, by, "user.pin_set", "user", user.id, property_id=user.property_id)
 
     async def _require(self, tx: Tx, by: Caller, user_id: UUID) -> UserRow:
         user = await repository.user_by_id(tx.session, user_id)

@@ -13,8 +13,8 @@ from innkeeper.telemetry.redaction import redact_entry
 
 LogFormat = Literal["console", "json"]
 
-#: The id of the request or job that is being worked on; empty outside of one.
-request_id: ContextVar[str] = ContextVar("innkeeper_request_id", default="")
+#: The id of the request or job that is being worked on; None outside of one.
+request_id: ContextVar[str | None] = ContextVar("innkeeper_request_id", default=None)
 
 #: Libraries that say at INFO what we say ourselves, or that write whole messages.
 _QUIET = ("uvicorn.access", "httpx", "httpx2", "httpcore2", "apscheduler", "aiosqlite", "aiormq", "aio_pika", "apprise")

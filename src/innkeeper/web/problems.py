@@ -1,0 +1,219 @@
+"""Tells a caller what went wrong: problem details (RFC 9457) for programs, a page for people."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from innkeeper.domain.errors import FieldError, InnkeeperError, Invalid, NotSignedIn
+from innkeeper.storage.database import is_contention
+from innkeeper.telemetry.logging import get_logger, request_id
+from innkeeper.telemetry.metrics import HTTP_ERRORS
+from innkeeper.telemetry.redaction import is_secret_key, redact_text
+from innkeeper.web.pages import render
+
+log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: What a status that the framework answers by itself means, and what to do: code, title, action.
+_HTTP = {
+    400: ("BAD_REQUEST", "The request cannot be read", "Send a well-formed request."),
+    404: ("NOT_FOUND", "Not found", "Check the address; GET /api/docs lists all of them."),
+    405: (
+        "METHOD_NOT_ALLOWED",
+        "This address does not take that method",
+        "GET /api/docs lists the methods it takes.",
+    ),
+    406: ("NOT_ACCEPTABLE", "This cannot be sent in the form you accept", "Accept application/json."),
+    413: ("TOO_LARGE", "The request is too large", "Send less at a time, or a smaller picture."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "The body is of another kind than expected", "Send application/json."),
+}
+
+#: Pydantic's kinds of mistakes, in words for a person. `{…}` are the limits of the field, never what was sent.
+_PLAIN = {
+    "missing": "This is needed.",
+    "extra_forbidden": "There is no such field here.",
+    "json_invalid": "The body is not valid JSON.",
+    "string_type": "This must be text.",
+    "string_too_short": "This must have at least {min_length} characters.",
+    "string_too_long": "This must have at most {max_length} characters.",
+    "too_long": "This is too long; {max_length} is the most.",
+    "too_short": "This is too short; {min_length} is the least.",
+    "string_pattern_mismatch": "This does not have the expected form.",
+    "int_type": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
+    "int_from_float": "This must be a whole number.",
+    "bool_type": "This must be true or false.",
+    "bool_parsing": "This must be true or false.",
+    "decimal_type": "This must be an amount, as text like 105.00.",
+    "decimal_parsing": "This must be an amount, as text like 105.00.",
+    "float_type": "This must be a number.",
+    "float_parsing": "This must be a number.",
+    "uuid_type": "This must be a UUID.",
+    "uuid_parsing": "This must be a UUID.",
+    "date_type": "This must be a date like 2026-10-23.",
+    "date_parsing": "This must be a date like 2026-10-23.",
+    "date_from_datetime_parsing": "This must be a date like 2026-10-23.",
+    "date_from_datetime_inexact": "This must be a date like 2026-10-23, without a time.",
+    "datetime_type": "This must be an instant with a zone, like 2026-10-23T19:45:00Z.",
+    "datetime_parsing": "This must be an instant with a zone, like 2026-10-23T19:45:00Z.",
+    "datetime_from_date_parsing": "This must be an instant with a zone, like 2026-10-23T19:45:00Z.",
+    "timezone_aware": "This must be an instant with a zone, like 2026-10-23T19:45:00Z.",
+    "enum": "This must be one of: {expected}.",
+    "literal_error": "This must be one of: {expected}.",
+    "greater_than": "This must be more than {gt}.",
+    "greater_than_equal": "This must be at least {ge}.",
+    "less_than": "This must be less than {lt}.",
+    "less_than_equal": "This must be at most {le}.",
+    "list_type": "This must be a list.",
+    "dict_type": "This must be an object.",
+    "model_type": "This must be an object.",
+    "model_attributes_type": "This must be a JSON object; send Content-Type: application/json.",
+}
+_SOURCES = frozenset({"body", "query", "path", "header", "cookie"})
+
+
+class BodyTooLarge(InnkeeperError):
+    """The body is larger than this address takes."""
+
+    status, code, title = 413, "TOO_LARGE", "The request is too large"
+    action = "Send less at a time, or a smaller picture."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This address takes at most {limit // 1024} KiB at a time.")
+
+
+class Busy(InnkeeperError):
+    """The data base did not get to it in time; nothing was changed."""
+
+    status, code, title = 503, "BUSY", "Too much is going on at once"
+    action = "Nothing was changed; try again in a moment."
+
+
+class DatabaseUnreachable(InnkeeperError):
+    """The data base does not answer."""
+
+    status, code, title = 503, "DATABASE_UNREACHABLE", "The data base does not answer"
+    action = "Try again in a moment; if it stays, tell whoever runs this server."
+
+
+class Unexpected(InnkeeperError):
+    """Nobody had foreseen it; the log has the traceback under the request id."""
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every kind of error as a problem or, to a browser that wants a page, as a page."""
+
+    async def on_innkeeper_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, InnkeeperError)  # noqa: S101  registered for this class only
+        return answer(request, error)
+
+    async def on_validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+        wrong = [plain_error(each) for each in error.errors()]
+        detail = wrong[0].message if len(wrong) == 1 else f"{len(wrong)} fields are not right."
+        return answer(request, Invalid(detail, errors=wrong))
+
+    async def on_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+        return answer(request, _from_http(error), headers=dict(error.headers or {}))
+
+    app.add_exception_handler(InnkeeperError, on_innkeeper_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+
+
+def on_unexpected(request: Request, error: Exception, route: str) -> Response:
+    """Log an error that nobody had foreseen with its traceback, and answer without one."""
+    if isinstance(error, DBAPIError) and is_contention(error):
+        log.warning("request gave way to another", route=route, error=type(error).__name__)
+        return answer(request, Busy("Others were changing the same things."), headers={"Retry-After": "1"})
+    HTTP_ERRORS.labels(route).inc()
+    log.error("unexpected error", route=route, exc_info=error)
+    if (isinstance(error, DBAPIError) and error.connection_invalidated) or isinstance(error, ConnectionError):
+        return answer(request, DatabaseUnreachable("The data base does not answer."), headers={"Retry-After": "5"})
+    return answer(request, Unexpected("An error that we had not foreseen. It is in our log under the request id."))
+
+
+def answer(request: Request, error: InnkeeperError, *, headers: dict[str, str] | None = None) -> Response:
+    """Return the error in the form that the caller can use."""
+    headers = dict(headers or {})
+    if (retry_after := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(retry_after)
+    if wants_page(request):
+        if isinstance(error, NotSignedIn) and request.url.path != "/sign-in":
+            return RedirectResponse(sign_in_path(request), status_code=303)
+        return render(request, "error.html", status_code=error.status, headers=headers, problem=problem(error))
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+        if "hx-request" in request.headers:
+            headers["HX-Redirect"] = sign_in_path(request)
+    return JSONResponse(problem(error), status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem(error: InnkeeperError) -> dict[str, Any]:
+    """Return the problem details; what slipped into a sentence that should not be in one is taken out."""
+    return {
+        "type": f"urn:innkeeper:problem:{error.code.lower().replace('_', '-')}",
+        "title": error.title,
+        "status": error.status,
+        "detail": redact_text(error.detail),
+        "code": error.code,
+        "action": error.action,
+        "errors": [{"field": each.field, "message": redact_text(each.message)} for each in error.errors],
+        "request_id": request_id.get(),
+    }
+
+
+def plain_error(error: dict[str, Any]) -> FieldError:
+    """Return one of Pydantic's errors in plain words, without what was sent."""
+    where: Sequence[str | int] = error["loc"]
+    kind: str = error["type"]
+    parts = [str(part) for part in (where[1:] if where and where[0] in _SOURCES else where)]
+    if kind == "json_invalid" or not parts:
+        parts = [str(where[0])] if where else ["body"]
+    name = ".".join(parts)
+    if kind in _PLAIN:
+        return FieldError(name, _PLAIN[kind].format_map(_Limits(error.get("ctx") or {})))
+    if kind == "value_error":
+        # Our own validators' sentences; for a secret they might quote it.
+        sentence = re.sub(r"^Value error, ", "", str(error["msg"]))
+        return FieldError(name, "This is not right." if is_secret_key(parts[-1]) else sentence)
+    return FieldError(name, "This does not have the expected form.")
+
+
+class _Limits(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return f"the {key}"
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person waits for a page, and not a program or a part of a page for an answer."""
+    return (
+        not request.url.path.startswith("/api/")
+        and "hx-request" not in request.headers
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def sign_in_path(request: Request) -> str:
+    """Return where to sign in, coming back to this page afterwards."""
+    shown = request.headers.get("hx-current-url") if "hx-request" in request.headers else str(request.url)
+    back = re.sub(r"^[a-z]+://[^/]*", "", shown or "/") if request.method == "GET" else "/"
+    return "/sign-in" if back in ("", "/") else f"/sign-in?next={quote(back, safe='')}"
+
+
+def _from_http(error: HTTPException) -> InnkeeperError:
+    phrase = HTTPStatus(error.status_code).phrase
+    code, title, action = _HTTP.get(error.status_code, (phrase.upper().replace(" ", "_"), phrase, "See the detail."))
+    converted = InnkeeperError(title + "." if error.detail == phrase else str(error.detail), code=code, action=action)
+    converted.status, converted.title = error.status_code, title
+    return converted
