@@ -1,0 +1,1 @@
+"""Stand-ins for outside systems that speak the real wire, shipped with the product, with a fault dial."""

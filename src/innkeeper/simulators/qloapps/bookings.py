@@ -1,0 +1,405 @@
+"""``POST /api/bookings``: first a plan that changes nothing, then the order, without a look back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from innkeeper.simulators.qloapps.booking_request import (
+    CANCELLED,
+    COMPLETED,
+    PAID_FULL,
+    PAID_PART,
+    PAYMENT_TYPES,
+    REFUND,
+    RoomWish,
+    StayWish,
+    as_amount,
+    as_int,
+    check_customer,
+    check_head,
+    check_storable,
+    part,
+    read_stays,
+)
+from innkeeper.simulators.qloapps.customers import guest_for_booking
+from innkeeper.simulators.qloapps.errors import UNAVAILABLE, PhpCrashError, RefusedBookingError, WebserviceError
+from innkeeper.simulators.qloapps.model import (
+    AWAITING,
+    CANCELED,
+    PAID,
+    PARTIAL,
+    REFUNDED,
+    ZERO,
+    Order,
+    Row,
+    ServiceLine,
+)
+from innkeeper.simulators.qloapps.prices import (
+    cents,
+    percent_of,
+    stay_price,
+    stored,
+    tax_percent,
+    with_tax,
+)
+from innkeeper.simulators.qloapps.state import ShopState
+from innkeeper.simulators.qloapps.writing import free_lines, new_line, pay, record_history, retotal
+
+SOURCE_LENGTH = 255
+
+
+@dataclass(slots=True)
+class PlannedLine:
+    """A room that will be booked; prices are those of the whole stay, without and with tax."""
+
+    id_room: int
+    checkin: str
+    checkout: str
+    nights: int
+    adults: int
+    children: int
+    child_ages: str
+    price: Decimal
+    price_with_tax: Decimal
+    cart_price_with_tax: Decimal
+    services: list[ServiceLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A booking that was found good; writing it does not look at the rooms again [420]."""
+
+    booking: Row
+    detail: Row
+    currency: Row
+    lines: list[PlannedLine]
+    lower_total: bool
+    warnings: list[tuple[int, str]]
+
+
+def plan_booking(state: ShopState, booking: Row) -> Plan:
+    """Check everything and choose rooms. Raises RefusedBookingError, or PhpCrashError for what PHP trips over."""
+    if booking.get("id") not in (None, ""):
+        raise RefusedBookingError("id is forbidden when adding a new resource")
+    check_head(state, booking)
+    detail = check_customer(state, booking)
+    stays = read_stays(state, booking)
+    if not stays:
+        raise RefusedBookingError(UNAVAILABLE)
+    rooms = choose_rooms(state, stays, UNAVAILABLE)
+    check_storable(detail)
+    currency = state.currency_by_code(booking["currency"]) or {}
+    rate: Decimal = currency["conversion_rate"]
+    lines = [
+        plan_line(state, stay, wish, rooms[index, place], rate)
+        for index, stay in _writing_order(state, stays)
+        for place, wish in enumerate(stay.rooms)
+    ]
+    lower = _scale(lines, as_amount(part(booking, "price_details").get("total_price_with_tax")))
+    return Plan(booking, detail, currency, lines, lower, _warnings(state, stays))
+
+
+def _writing_order(state: ShopState, stays: list[StayWish]) -> list[tuple[int, StayWish]]:
+    """Not the order of the payload: on 1.7.0 the type with most room nights first, else the lower type id."""
+    by_room_nights = state.version.is_170
+
+    def key(item: tuple[int, StayWish]) -> tuple[int, int, int]:
+        index, stay = item
+        room_nights = len(stay.rooms) * (stay.last - stay.first)
+        return (-room_nights if by_room_nights else 0, stay.id_type, index)
+
+    return sorted(enumerate(stays), key=key)
+
+
+def choose_rooms(state: ShopState, stays: list[StayWish], refusal: str) -> dict[tuple[int, int], int]:
+    """A room for every wish, by (stay, place): named rooms first, then the first free ones. Raises
+    RefusedBookingError for everything that is not available, which includes zero nights and ``min_los`` [143] [360]."""
+    taken: dict[int, list[tuple[int, int]]] = {}
+    chosen: dict[tuple[int, int], int] = {}
+
+    def take(key: tuple[int, int], id_room: int, stay: StayWish) -> None:
+        taken.setdefault(id_room, []).append((stay.first, stay.last))
+        chosen[key] = id_room
+
+    def still_free(id_room: int, stay: StayWish) -> bool:
+        return all(stay.last <= first or last <= stay.first for first, last in taken.get(id_room, ()))
+
+    for index, stay in enumerate(stays):
+        if not fits_length(state, stay):
+            raise RefusedBookingError(refusal)
+        for place, wish in enumerate(stay.rooms):
+            if wish.id_room:
+                free = state.is_offered(wish.id_room, stay.id_type, stay.first, stay.last)
+                if not free or not still_free(wish.id_room, stay):
+                    raise RefusedBookingError(refusal)
+                take((index, place), wish.id_room, stay)
+    for index, stay in enumerate(stays):
+        for place, wish in enumerate(stay.rooms):
+            if wish.id_room:
+                continue
+            free_rooms = state.free_in_turn(stay.id_type, stay.first, stay.last)
+            id_room = next((room for room in free_rooms if still_free(room, stay)), None)
+            if id_room is None:
+                raise RefusedBookingError(refusal)
+            take((index, place), id_room, stay)
+    return chosen
+
+
+def fits_length(state: ShopState, stay: StayWish) -> bool:
+    """Whether the stay has a night, a room, and a length that its type allows."""
+    nights = stay.last - stay.first
+    kind = state.type_of_product[stay.id_type]
+    return nights > 0 and bool(stay.rooms) and nights >= kind["min_los"] and not 0 < kind["max_los"] < nights
+
+
+def plan_line(state: ShopState, stay: StayWish, wish: RoomWish, id_room: int, rate: Decimal) -> PlannedLine:
+    """One room of a booking with its occupancy and prices; ``rate`` converts from the default currency."""
+    nights = stay.last - stay.first
+    kind = state.type_of_product[stay.id_type]
+    price, with_taxes, cart = room_prices(state, stay, wish, rate)
+    ages = f"[{','.join(str(age) for age in wish.child_ages)}]"
+    return PlannedLine(
+        id_room=id_room,
+        checkin=stay.checkin,
+        checkout=stay.checkout,
+        nights=nights,
+        adults=kind["adults"] if wish.adults is None else wish.adults,
+        children=kind["children"] if wish.children is None else wish.children,
+        child_ages=ages,
+        price=price,
+        price_with_tax=with_taxes,
+        cart_price_with_tax=cart,
+        services=[service_line(state, stay.id_type, row, nights) for row in wish.services],
+    )
+
+
+def room_prices(state: ShopState, stay: StayWish, wish: RoomWish, rate: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """(without tax, with tax, with the default tax) of one room for its stay."""
+    if wish.price is None:
+        price = stored(stay_price(state, stay.id_type, stay.first, stay.last) * rate)
+    else:
+        price = given_price(state, wish.price, stay.last - stay.first, rate)
+    percent = tax_percent(state, stay.id_type)
+    default = with_tax(price, percent)
+    return price, taxed(state, price, percent, wish.total_tax, wish.tax_group), default
+
+
+def given_price(state: ShopState, sent: Decimal, nights: int, rate: Decimal) -> Decimal:
+    """What becomes of a room price that was sent: 1.7.0 rounds it and multiplies it by N/(N-1) [121] [491]."""
+    version = state.version
+    price = sent * rate if version.price_in_default_currency else sent
+    if version.multiplies_price and nights > 1:
+        return stored(cents(price) * nights / (nights - 1))
+    return stored(cents(price) if version.multiplies_price else price)
+
+
+def taxed(state: ShopState, price: Decimal, percent: Decimal, tax: Decimal | None, group: int | None) -> Decimal:
+    """The price with its tax, or with the given one; the snapshot corrects in the wrong direction [124] [172]."""
+    default = with_tax(price, percent)
+    if tax is None and group is None:
+        return default
+    if state.version.tax_sign_wrong:
+        wanted = tax if tax is not None else price * state.tax_rates.get(group or 0, ZERO) / 100
+        return stored(default + (default - price) - wanted)
+    if tax is not None:
+        return with_tax(price, percent_of(tax, price))
+    return with_tax(price, state.tax_rates.get(group or 0, ZERO))
+
+
+def service_line(state: ShopState, id_type: int, row: Row, nights: int) -> ServiceLine:
+    """A service of a room: by id with the shop's price, or new by name. Raises RefusedBookingError."""
+    quantity = as_int(row.get("quantity")) or 1
+    sent = as_amount(row.get("unit_price_without_tax"))
+    id_service = as_int(row.get("id_service"))
+    group = as_int(row.get("id_tax_rules_group"))
+    if id_service:
+        known = state.type_services.get(id_type, {}).get(id_service)
+        if known is None:
+            raise RefusedBookingError("Invalid service in the request")
+        service = state.services[id_service]
+        own_price, own_group = known
+        unit = sent if sent is not None else (service["price"] if own_price is None else own_price)
+        mode: int = service["price_calculation_method"]
+        name: str = service["name"][state.default_language]
+        group = group or own_group or service["id_tax_rules_group"]
+    else:
+        name = str(row.get("name") or "").strip()
+        if not name:
+            raise RefusedBookingError("Invalid service in the request")
+        unit = sent or ZERO
+        mode = as_int(row.get("price_mode")) or 1
+        id_service = state.new_id("room_types")  # a product made for this sale, removed afterwards
+    times = nights if mode == 2 else 1
+    total = stored(unit * times * quantity)
+    tax = _service_tax(state, row, unit, times * quantity, total, group)
+    return ServiceLine(
+        id_service,
+        name,
+        quantity,
+        stored(unit * times),
+        total,
+        tax,
+        per_night=int(mode == 2),
+        price_mode=mode,
+        named=not as_int(row.get("id_service")),
+    )
+
+
+def _service_tax(state: ShopState, row: Row, unit: Decimal, count: int, total: Decimal, group: int) -> Decimal:
+    """Tax of a service: on 1.7.0 rounded for each piece, so a given tax comes back a cent off [471] [472]."""
+    sent = as_amount(row.get("total_tax"))
+    if sent is not None and state.version.tax_sign_wrong:
+        return stored(sent)
+    percent = state.tax_rates.get(group, ZERO) if sent is None else percent_of(sent, total)
+    return stored(cents(unit * percent / 100) * count)
+
+
+def _scale(lines: list[PlannedLine], wanted: Decimal | None) -> bool:
+    """Scale the rooms up to a given total; returns whether the given one is lower, which does not work [125] [127]."""
+    if wanted is None:
+        return False
+    services = sum((one.total + one.tax for line in lines for one in line.services), ZERO)
+    rooms = sum((line.price_with_tax for line in lines), ZERO)
+    if wanted < rooms + services:
+        return True
+    if wanted > rooms + services and rooms:
+        for line in lines:
+            percent_factor = line.price_with_tax / line.price if line.price else Decimal(1)
+            line.price_with_tax = stored(line.price_with_tax * (wanted - services) / rooms)
+            line.price = stored(line.price_with_tax / percent_factor)
+    return False
+
+
+def _warnings(state: ShopState, stays: list[StayWish]) -> list[tuple[int, str]]:
+    """PHP warnings that the work raises; they matter on a strict server only (section 10)."""
+    found = [
+        (3, php_warning('Undefined array key "total_tax"', state.version.warning_line_total_tax))
+        for stay in stays
+        for wish in stay.rooms
+        if wish.given and not wish.has_tax
+    ]
+    return found + view_warnings(state)
+
+
+def view_warnings(state: ShopState) -> list[tuple[int, str]]:
+    """PHP warnings of showing a booking [440]."""
+    if state.version.warns_without_use_tax and state.group_without_tax:
+        return [(3, php_warning("Undefined variable $useTax", line)) for line in (3463, 3494)]
+    return []
+
+
+def php_warning(text: str, line: int) -> str:
+    """A warning as it comes out of the webservice."""
+    return (
+        f"[PHP Warning #2] {text} "
+        f"({{QLO_ROOT}}/classes/webservice/WebserviceSpecificManagementBookings.php, line {line})"
+    )
+
+
+def fail_when_strict(state: ShopState, warnings: list[tuple[int, str]]) -> None:
+    """500 instead of the answer, after the work was done."""
+    if state.strict and warnings:
+        raise WebserviceError(500, *warnings[0], *warnings[1:])
+
+
+def write_booking(state: ShopState, plan: Plan, host: str) -> Order:
+    """Store what was planned; ``host`` is the source of a booking that names none [103].
+
+    Raises PhpCrashError or WebserviceError **after** the booking was stored, as the shop does.
+    """
+    booking, now = plan.booking, state.now()
+    customer = guest_for_booking(state, plan.detail)
+    payment = part(booking, "payment_detail")
+    order = Order(
+        state.new_id("orders"),
+        customer.id,
+        as_int(booking["id_property"]),
+        plan.currency["id"],
+        AWAITING,
+        str(booking.get("booking_date") or now),
+        now,
+        _text(booking.get("source") or host)[:SOURCE_LENGTH],
+        state.new_reference(),
+        customer.secure_key,
+        id_cart=state.new_id("carts"),
+        id_lang=as_int(booking.get("id_language")) or state.default_language,
+        payment=_text(payment.get("payment_method") or "Order from API"),
+        payment_type=PAYMENT_TYPES.get(str(payment.get("payment_type")), 1),
+        conversion_rate=plan.currency["conversion_rate"],
+    )
+    if booking.get("remark"):
+        order.remarks = (_text(booking["remark"]),)
+    state.orders[order.id] = order
+    add_lines(state, order, plan.lines)
+    order.advance_paid_amount = sum(
+        (line.cart_price_with_tax + sum((_in_cart(one) for one in line.services), ZERO) for line in plan.lines), ZERO
+    )
+    _settle(state, order, booking, str(payment.get("transaction_id") or ""))
+    if state.version.mails_on_post:
+        state.mails.update({"order_conf": 2, "new_order": 2})
+    if plan.lower_total and state.version.crashes_on_lower_total:
+        raise PhpCrashError
+    fail_when_strict(state, plan.warnings)
+    return order
+
+
+def _in_cart(one: ServiceLine) -> Decimal:
+    """A service as the cart counted it: the tax of one that came by name is not known there [111]."""
+    return one.total if one.named else one.total + one.tax
+
+
+def add_lines(state: ShopState, order: Order, lines: list[PlannedLine]) -> None:
+    """Store the planned room lines and add up the order anew."""
+    for planned in lines:
+        line = new_line(
+            state,
+            order,
+            id_room=planned.id_room,
+            date_from=planned.checkin,
+            date_to=planned.checkout,
+            price=planned.price,
+            price_with_tax=planned.price_with_tax,
+            cart_price_with_tax=planned.cart_price_with_tax,
+            adults=planned.adults,
+            children=planned.children,
+            child_ages=planned.child_ages,
+        )
+        line.services = tuple(planned.services)
+        state.add_line(line)
+    retotal(state, order)
+
+
+def target_state(order: Order, booking: Row, paid: Decimal) -> int:
+    """The order state that the two statuses mean [131] - [137]."""
+    status = as_int(booking.get("booking_status"))
+    payment = as_int(booking.get("payment_status"))
+    if status == CANCELLED:
+        return CANCELED
+    if status == REFUND:
+        return REFUNDED
+    if status == COMPLETED or payment == PAID_FULL:
+        return PARTIAL if ZERO < paid < order.total_paid_tax_incl else PAID
+    return PARTIAL if payment == PAID_PART else AWAITING
+
+
+def _settle(state: ShopState, order: Order, booking: Row, transaction_id: str) -> None:
+    paid = as_amount(part(booking, "price_details").get("total_paid")) or ZERO
+    order.current_state = target_state(order, booking, paid)
+    row = state.order_states[order.current_state]
+    order.valid = row["logable"]
+    if row["invoice"]:
+        order.invoice_number = state.new_id("invoices")
+        order.invoice_date = order.date_upd
+    if order.current_state == PAID:
+        paid = max(paid, order.total_paid_tax_incl)
+    if paid > 0:
+        pay(state, order, paid, method=order.payment, kind=order.payment_type, transaction_id=transaction_id)
+    if order.current_state in (CANCELED, REFUNDED):
+        free_lines(state, order, cancelled=order.current_state == CANCELED)
+    record_history(state, order, order.current_state)
+
+
+def _text(value: object) -> str:
+    """Text as the database keeps it: characters beyond the basic plane become ``????`` [467]."""
+    return "".join(sign if ord(sign) < 0x10000 else "????" for sign in str(value))

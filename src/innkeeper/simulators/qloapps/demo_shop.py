@@ -1,0 +1,515 @@
+"""Makes shops: the demo hotel of the recordings, and hotels of any other make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from innkeeper.simulators.qloapps.model import ZERO, Customer, Line, Order, Row, ServiceLine
+from innkeeper.simulators.qloapps.state import ShopState
+
+_CURRENCY = {
+    "PLN": ("Złoty", "985", 1, "zł", 2),
+    "USD": ("Dollar", "840", 0, "$", 1),
+    "EUR": ("Euro", "978", 1, "€", 2),
+    "GBP": ("Pound", "826", 0, "£", 1),
+    "JPY": ("Yen", "392", 0, "¥", 1),
+}
+
+_STATES = (
+    ("Awaiting payment", 0, 0, 0),
+    ("Complete payment received", 1, 1, 1),
+    ("Processing in progress", 1, 0, 0),
+    ("Canceled", 0, 0, 0),
+    ("Refunded", 1, 0, 0),
+    ("Payment error", 0, 0, 0),
+    ("Overbooking (Paid)", 1, 0, 1),
+    ("Partial payment received", 1, 1, 0),
+    ("Awaiting remote payment", 0, 0, 0),
+    ("Remote payment accepted", 1, 1, 0),
+    ("Overbooking (Not paid)", 0, 0, 0),
+    ("Overbooking (Partial payment)", 0, 0, 0),
+)
+"""Order states with (invoice, logable, paid) [069]."""
+
+_SERVICES = (
+    (5, "Room Maintenance Fees", 250, 1, 1, 2),
+    (6, "Internet Handling Charges", 250, 1, 0, 1),
+    (7, "Airport Shuttle", 50, 0, 0, 1),
+    (8, "Cab on Demand", 200, 0, 0, 1),
+    (9, "Breakfast", 350, 0, 0, 2),
+    (10, "Dinner", 450, 0, 0, 2),
+)
+"""Services: id, name, price, added automatically, added to the room price, 1 per stay or 2 per night [066]."""
+
+_POLISH_GROUPS = (
+    ("PL Standard Rate (23%)", "23"),
+    ("PL Reduced Rate (8%)", "8"),
+    ("PL Reduced Rate (5%)", "5"),
+    ("PL Exempted Rate (0%)", "0"),
+    ("EU VAT For Virtual Products", "23"),
+)
+_US_RATES = (
+    "AL 4 AK 0 AZ 6.6 AR 6 CA 8.25 CO 2.9 CT 0 DE 0 FL 6 GA 4 HI 4 ID 6 IL 6.25 IN 7 IA 6 KS 5.3 KY 6 LA 4 ME 5 MD 6 "
+    "MA 6.25 MI 6 MN 6.875 MS 7 MO 4.225 MT 0 NE 5.5 NV 6.85 NH 0 NJ 7 NM 5.125 NY 4 NC 5.5 ND 5 OH 5.5 OK 4.5 OR 0 "
+    "PA 6 RI 7 SC 6 SD 4 TN 7 TX 6.25 UT 4.75 VT 6 VA 4 WA 6.5 WV 6 WI 5 WY 4 PR 5.5 DC 6"
+).split()
+
+_TEXT = "A room of the demo hotel."
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTypeSpec:
+    """A room type to build: ``price`` per night without tax, ``rooms`` the numbers of its rooms."""
+
+    name: str
+    price: Decimal | int | str
+    rooms: Sequence[str]
+    adults: int = 2
+    children: int = 2
+    max_adults: int = 2
+    max_children: int = 2
+    floor: str = "First"
+    images: int = 4
+
+
+DEMO_TYPES = tuple(
+    RoomTypeSpec(name, price, tuple(f"{letter}R-10{n}" for n in range(1, 6)), images=5 if letter == "L" else 4)
+    for name, price, letter in (
+        ("General Rooms", 1000, "G"),
+        ("Delux Rooms", 1500, "D"),
+        ("Executive Rooms", 2000, "E"),
+        ("Luxury Rooms", 2500, "L"),
+    )
+)
+
+
+def fill_demo(
+    state: ShopState, *, timezone: str | None, currency: str | None, tax_rate: Decimal | int | str | None
+) -> None:
+    """Fill an empty shop with the demo hotel of its version's recording, rows and auto-increments alike."""
+    is_170 = state.version.is_170
+    settle_shop(
+        state,
+        timezone=timezone or ("Europe/Warsaw" if is_170 else "UTC"),
+        currency=currency or ("PLN" if is_170 else "USD"),
+        tax_rate=tax_rate,
+        languages=(("English (English)", "en"), ("Polski (Polish)", "pl"))
+        if is_170
+        else (("English (English)", "en"),),
+        shop_name="Demo SSD" if is_170 else "LabHotel",
+    )
+    installed = ("2026-02-18 16:25:22", 22) if is_170 else ("2026-11-22 00:36:09", 9)
+    add_hotel(state, "The Hotel Prime", DEMO_TYPES, installed=installed[0])
+    _stagger_install_times(state, *installed)
+    state.set_last_id("room_types", 10)  # products: the services follow the room types
+    _add_customer(state, "John", "Doe", "pub@qloapps.com", "1234567890", installed[0][:17] + "19")
+    for table in ("feature_prices", "restrictions"):
+        state.set_last_id(table, 8)  # the installer's own example rates, switched off again
+    if is_170:
+        _add_demo_bookings(state)
+
+
+def shop(
+    *types: RoomTypeSpec,
+    hotel: str = "Harbour House",
+    version: str = "1.7.0",
+    timezone: str = "UTC",
+    currency: str = "EUR",
+    tax_rate: Decimal | int | str = 0,
+    languages: Sequence[tuple[str, str]] = (("English (English)", "en"),),
+    services: bool = False,
+    **options: Any,
+) -> ShopState:
+    """A shop with one hotel of these room types; ``options`` are those of ShopState (clock, domain, seed)."""
+    state = ShopState(version=version, **options)
+    settle_shop(
+        state,
+        timezone=timezone,
+        currency=currency,
+        tax_rate=tax_rate,
+        languages=languages,
+        shop_name=hotel,
+        services=services,
+    )
+    add_hotel(state, hotel, types, installed=state.now())
+    return state
+
+
+def settle_shop(
+    state: ShopState,
+    *,
+    timezone: str,
+    currency: str,
+    tax_rate: Decimal | int | str | None,
+    languages: Sequence[tuple[str, str]],
+    shop_name: str,
+    services: bool = True,
+) -> None:
+    """Everything of a shop but its hotels: zone, currency, languages, taxes, order states, services, settings."""
+    state.timezone = timezone
+    state.shop_name = shop_name
+    for number, (name, code) in enumerate(languages, 1):
+        state.languages[number] = _language(number, name, code)
+    state.set_last_id("languages", len(state.languages))
+    state.currencies[1] = _currency(currency)
+    state.set_last_id("currencies", 1)
+    groups = _tax_groups(state, tax_rate)
+    for number, (name, percent) in enumerate(groups, 1):
+        state.tax_rates[number] = Decimal(percent)
+        state.tax_rule_groups[number] = _stamped(state, id=number, name=name, active=1, deleted=0)
+    state.set_last_id("tax_rule_groups", len(groups))
+    for number, (name, invoice, logable, paid) in enumerate(_STATES, 1):
+        state.order_states[number] = _order_state(state, number, name, invoice, logable, paid)
+    state.set_last_id("order_states", len(_STATES))
+    if services:
+        for row in _SERVICES:
+            state.services[row[0]] = _service(state, *row)
+    _add_configurations(state)
+    state.country, state.state_name = ("Poland", "") if currency == "PLN" else ("United States", "Alabama")
+
+
+def _tax_groups(state: ShopState, tax_rate: Decimal | int | str | None) -> list[tuple[str, str]]:
+    if state.version.is_170:
+        groups = list(_POLISH_GROUPS)
+    else:
+        pairs = zip(_US_RATES[::2], _US_RATES[1::2], strict=True)
+        groups = [(f"US-{code} Rate ({percent}%)", percent) for code, percent in pairs]
+    if tax_rate is not None:
+        groups[0] = (f"Standard rate ({Decimal(tax_rate):f}%)", str(tax_rate))
+    return groups
+
+
+def add_hotel(state: ShopState, name: str, types: Iterable[RoomTypeSpec], *, installed: str = "") -> int:
+    """Add a hotel with its room types and rooms; returns its id. ``installed`` is the stamp of the new rows."""
+    stamp = installed or state.now()
+    number = state.new_id("hotels")
+    is_170 = state.version.is_170
+    window: Row = (
+        {
+            "use_global_max_checkout_offset": 1,
+            "max_checkout_offset": "1000",
+            "use_global_min_booking_offset": 1,
+            "min_booking_offset": "0",
+            "fax": "",
+        }
+        if is_170
+        else {
+            "use_global_max_order_date": 1,
+            "max_order_date": "0000-00-00",
+            "use_global_preparation_time": 1,
+            "preparation_time": "0000-00-00",
+        }
+    )
+    state.hotels[number] = window | {
+        "id": number,
+        "phone": "0987654321",
+        "address": "Monticello Dr, Montgomery, 10010",
+        "id_country": 14 if is_170 else 21,
+        "id_state": 0 if is_170 else 1,
+        "city": "Demo City",
+        "zipcode": "16-226" if is_170 else "32894",
+        "id_default_image": False,
+        "id_category": 7 if is_170 else 8,
+        "email": "hotelprime@htl.com",
+        "rating": 3,
+        "check_in": "12:00",
+        "check_out": "11:00",
+        "active": 1,
+        "latitude": "0.00000000",
+        "longitude": "0.00000000",
+        "map_formated_address": "",
+        "map_input_text": "",
+        "active_refund": 0,
+        "date_add": stamp,
+        "date_upd": stamp,
+        "policies": _in_all(state, "<div>Guests show a photo identification at check-in.</div>"),
+        "hotel_name": _in_all(state, name),
+        "description": _in_all(state, "<div>A hotel for tests and demonstrations.</div>"),
+        "short_description": _in_all(state, "A hotel for tests and demonstrations."),
+        "features": ("1", "11", "12", "14", "16", "17", "18", "2", "21", "4", "7", "8", "9"),
+    }
+    for spec in types:
+        add_room_type(state, number, spec, installed=stamp)
+    return number
+
+
+def add_room_type(state: ShopState, id_hotel: int, spec: RoomTypeSpec, *, installed: str = "") -> int:
+    """Add a room type with its rooms to a hotel; returns its (product) id."""
+    stamp = installed or state.now()
+    number = state.new_id("room_types")
+    while number in state.services:
+        number = state.new_id("room_types")
+    images = sum(len(row["images"]) for row in state.room_types.values())
+    state.room_types[number] = _room_type(state, number, id_hotel, spec, stamp, images)
+    state.type_services[number] = dict.fromkeys(state.services, (None, None))
+    row_id = state.new_id("hotel_room_types")
+    state.hotel_room_types[row_id] = {
+        "id": row_id,
+        "id_product": number,
+        "id_hotel": id_hotel,
+        "adults": spec.adults,
+        "children": spec.children,
+        "max_adults": spec.max_adults,
+        "max_children": spec.max_children,
+        "max_guests": spec.max_adults + spec.max_children,
+        "min_los": 1,
+        "max_los": 0,
+        "date_add": stamp,
+        "date_upd": stamp,
+    }
+    for room in spec.rooms:
+        id_room = state.new_id("hotel_rooms")
+        state.hotel_rooms[id_room] = {
+            "id": id_room,
+            "id_product": number,
+            "id_hotel": id_hotel,
+            "room_num": room,
+            "id_status": 1,
+            "floor": spec.floor,
+            "comment": "",
+            "date_add": stamp,
+            "date_upd": stamp,
+        }
+    state.index_rooms()
+    return number
+
+
+def _room_type(state: ShopState, number: int, id_hotel: int, spec: RoomTypeSpec, stamp: str, images: int) -> Row:
+    resource = state.resources["room_types"]
+    row: Row = {item.name: item.empty() for item in resource.fields}
+    is_170 = state.version.is_170
+    row |= {
+        "id": number,
+        "id_hotel": id_hotel,
+        "adults": spec.adults,
+        "children": spec.children,
+        "id_category_default": 7 if is_170 else 8,
+        "new": None,
+        "id_default_image": images + 1,
+        "id_tax_rules_group": 1,
+        "position_in_category": len(state.room_types),
+        "type": "virtual",
+        "id_shop_default": 1,
+        "is_virtual": 1,
+        "minimal_quantity": 1,
+        "price": Decimal(spec.price),
+        "active": 1,
+        "available_for_order": 1,
+        "condition": "new",
+        "show_at_front": 1,
+        "show_price": 1,
+        "indexed": 1,
+        "visibility": "both",
+        "date_add": stamp,
+        "date_upd": stamp,
+        "pack_stock_type": 3,
+        "link_rewrite": _in_all(state, spec.name.lower().replace(" ", "-")),
+        "name": _in_all(state, spec.name),
+        "description": _in_all(state, _TEXT),
+        "description_short": _in_all(state, _TEXT),
+        "images": tuple(range(images + 1, images + 1 + spec.images)),
+        "categories": (2, 3, 5, 6, 7) if is_170 else (2, 3, 5, 6, 7, 8),
+        "features": (1, 2, 3, 4),
+        "advance_active": 0,
+    }
+    for name in ("meta_description", "meta_keywords", "meta_title", "available_now", "available_later"):
+        row[name] = _in_all(state, "")
+    return row
+
+
+def _stagger_install_times(state: ShopState, installed: str, second: int) -> None:
+    """The installer took a second for each room type [058] [061]."""
+    base = installed[:17]
+    for number in state.room_types:
+        stamp = f"{base}{second + number - 1:02d}"
+        rows = [state.type_of_product[number], *(state.hotel_rooms[room] for room in state.rooms_of_type[number])]
+        for row in rows:
+            row["date_add"] = row["date_upd"] = stamp
+    for number, row in state.room_types.items():
+        earlier = max(second, second + number - 1 - (number == 4 and state.version.is_170))
+        row["date_add"] = row["date_upd"] = f"{base}{earlier:02d}"
+
+
+def _add_customer(state: ShopState, first: str, last: str, email: str, phone: str, stamp: str) -> Customer:
+    number = state.new_id("customers")
+    customer = Customer(
+        number,
+        first,
+        last,
+        email,
+        phone,
+        stamp,
+        stamp,
+        passwd=state.new_hash(),
+        secure_key=state.new_hash(),
+        last_passwd_gen=stamp,
+    )
+    if number == 1:
+        customer.id_gender, customer.birthday = 1, "1996-02-18"
+        customer.newsletter = customer.optin = 1
+        customer.newsletter_date_add = stamp
+        customer.ip_registration_newsletter = customer.website = customer.company = ""
+        customer.siret = customer.ape = customer.note = ""
+    else:
+        customer.id_gender = 1
+    state.add_customer(customer)
+    return customer
+
+
+def _add_demo_bookings(state: ShopState) -> None:
+    """The three bookings and thirteen guests that the 1.7.0 demo database came with [191] [448]."""
+    guests = (
+        ("User-One", "Demo", "demo@guest.example", "123"),
+        ("Api-One", "user", "apione@guest.example", "123"),
+        *(("Demo", "Guest", f"demo{n}@guest.example", "5550199") for n in range(4, 15)),
+    )
+    for number, (first, last, email, phone) in enumerate(guests, 2):
+        _add_customer(state, first, last, email, phone, f"2026-02-18 {16 + number // 3:02d}:35:40")
+    bookings = (
+        (2, 1, "2026-02-20", "2000", "2026-02-18 16:37:03", "bankwire", "Bank wire"),
+        (2, 2, "2026-02-27", "9000", "2026-02-18 18:05:42", "cheque", "Payment by check"),
+        (3, 3, "2026-02-20", "2000", "2026-02-18 19:42:30", "bankwire", "Bank wire"),
+    )
+    for id_customer, id_room, date_to, price, stamp, module, payment in bookings:
+        _add_demo_booking(state, id_customer, id_room, date_to, Decimal(price), stamp, module, payment)
+    state.set_last_id("order_details", 9)
+
+
+def _add_demo_booking(
+    state: ShopState, id_customer: int, id_room: int, date_to: str, price: Decimal, stamp: str, module: str, pay: str
+) -> None:
+    from innkeeper.simulators.qloapps.prices import with_tax
+    from innkeeper.simulators.qloapps.writing import new_line, record_state, retotal
+
+    rate = state.tax_rates[1]
+    number = state.new_id("orders")
+    order = Order(
+        number,
+        id_customer,
+        1,
+        1,
+        1,
+        stamp,
+        stamp,
+        state.domain or "qloapps.example",
+        state.new_reference(),
+        state.new_hash(),
+        id_cart=state.new_id("carts"),
+        module=module,
+        payment=pay,
+        payment_type=3,
+        with_occupancy=1,
+    )
+    state.orders[number] = order
+    nights = price / 1000
+    line: Line = new_line(
+        state,
+        order,
+        id_room=id_room,
+        date_from="2026-02-18",
+        date_to=date_to,
+        price=price,
+        price_with_tax=with_tax(price, rate),
+        adults=2,
+        children=0,
+        child_ages="[]",
+    )
+    line.date_add = line.date_upd = stamp
+    fees, internet = 250 * nights, Decimal(250)
+    line.services = (
+        ServiceLine(5, "Room Maintenance Fees", 1, fees, fees, fees * rate / 100, 1, 2),
+        ServiceLine(6, "Internet Handling Charges", 1, internet, internet, internet * rate / 100, 0, 1),
+    )
+    state.add_line(line)
+    retotal(state, order)
+    order.advance_paid_amount = order.total_paid_tax_incl
+    order.total_products_wt = order.total_paid_tax_incl
+    record_state(state, order, stamp)
+
+
+def _add_configurations(state: ShopState) -> None:
+    first, zone = (11, 70) if state.version.is_170 else (9, 68)
+    values: dict[str, tuple[int, str]] = {
+        "PS_LANG_DEFAULT": (1, "1"),
+        "PS_ONE_PHONE_AT_LEAST": (8 if state.version.is_170 else 6, "1"),
+        "PS_CURRENCY_DEFAULT": (first, "1"),
+        "PS_TIMEZONE": (zone, state.timezone),
+    }
+    if state.version.number is not None:
+        values["QLO_VERSION_DB"] = (4, state.version.number)
+    for name, (number, value) in values.items():
+        state.configurations[number] = _stamped(
+            state, id=number, name=name, value=value, id_shop_group=None, id_shop=None
+        )
+    state.set_last_id("configurations", 900)
+
+
+def _stamped(state: ShopState, **row: Any) -> Row:
+    stamp = state.now()
+    return {**row, "date_add": stamp, "date_upd": stamp}
+
+
+def _in_all(state: ShopState, text: str) -> Mapping[int, str]:
+    return dict.fromkeys(state.languages, text)
+
+
+def _language(number: int, name: str, code: str) -> Row:
+    return {
+        "id": number,
+        "name": name,
+        "iso_code": code,
+        "language_code": code,
+        "active": 1,
+        "is_rtl": 0,
+        "date_format_lite": "m/d/Y",
+        "date_format_full": "m/d/Y H:i:s",
+    }
+
+
+def _currency(code: str) -> Row:
+    name, number, blank, sign, layout = _CURRENCY.get(code, (code, "", 1, code, 2))
+    return {
+        "id": 1,
+        "name": name,
+        "iso_code": code,
+        "iso_code_num": number,
+        "blank": blank,
+        "sign": sign,
+        "format": layout,
+        "decimals": 1,
+        "conversion_rate": Decimal(1),
+        "deleted": 0,
+        "active": 1,
+    }
+
+
+def _order_state(state: ShopState, number: int, name: str, invoice: int, logable: int, paid: int) -> Row:
+    row: Row = {item.name: item.empty() for item in state.resources["order_states"].fields}
+    return row | {
+        "id": number,
+        "name": _in_all(state, name),
+        "template": _in_all(state, ""),
+        "invoice": invoice,
+        "logable": logable,
+        "paid": paid,
+        "unremovable": 1,
+    }
+
+
+def _service(state: ShopState, number: int, name: str, price: int, auto: int, in_price: int, per: int) -> Row:
+    return {
+        "id": number,
+        "name": _in_all(state, name),
+        "price": Decimal(price),
+        "id_tax_rules_group": 1,
+        "active": 1,
+        "auto_add_to_cart": auto,
+        "price_addition_type": in_price,
+        "price_calculation_method": per,
+    }
+
+
+__all__ = ["DEMO_TYPES", "ZERO", "RoomTypeSpec", "add_hotel", "add_room_type", "fill_demo", "settle_shop", "shop"]
