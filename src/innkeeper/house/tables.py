@@ -241,6 +241,7 @@ class ReservationRoom(Keyed, Base):
     checked_out_at: Mapped[datetime | None]
 
     room: Mapped[Room | None] = relationship(lazy="raise")
+    room_type: Mapped[RoomType | None] = relationship(lazy="raise")
 
 
 class RoomNight(Base):

@@ -1,0 +1,106 @@
+"""Works out what can be sold: per room type and night the rooms, less those booked and those under maintenance."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.house import repository
+
+
+@dataclass(frozen=True, slots=True)
+class TypeNights:
+    """One room type over a window, one entry a night."""
+
+    total: int
+    booked: list[int]
+    maintenance: list[int]
+
+    @property
+    def available(self) -> list[int]:
+        """Rooms less booked less maintenance; below zero where more is booked than there is."""
+        return [self.total - booked - closed for booked, closed in zip(self.booked, self.maintenance, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Availability of some room types over the nights from `start` to `end` (exclusive)."""
+
+    start: date
+    end: date
+    types: Mapping[UUID, TypeNights]
+
+    @property
+    def nights(self) -> list[date]:
+        """The nights, first to last."""
+        return [self.start + timedelta(days=n) for n in range((self.end - self.start).days)]
+
+
+async def load(
+    session: AsyncSession,
+    room_type_ids: Collection[UUID],
+    start: date,
+    end: date,
+    *,
+    without: UUID | None = None,
+) -> Window:
+    """Return the availability of these types; the nights of reservation `without` count as not booked."""
+    rows = await repository.inventory(session, room_type_ids, start, end, without)
+    return counted(rows, room_type_ids, start, end)
+
+
+def counted(rows: Sequence[Any], room_type_ids: Collection[UUID], start: date, end: date) -> Window:
+    """Count inventory rows per night: one up at the first night, one down after the last, then a running sum.
+
+    The work grows with stays plus nights, not with stays times nights.
+    """
+    length = (end - start).days
+    night_of: dict[Any, int] = {}
+    for n in range(length):
+        night = start + timedelta(days=n)
+        night_of[night] = night_of[night.isoformat()] = n
+    type_of: dict[Any, UUID] = {key: t for t in room_type_ids for key in (t, t.hex)}
+
+    totals = dict.fromkeys(type_of.values(), 0)
+    booked = {t: [0] * (length + 1) for t in totals}
+    units = {t: [0] * (length + 1) for t in totals}
+    closed_rooms: dict[UUID, dict[Any, set[int]]] = {}
+    booked_raw: dict[Any, list[int]] = {key: booked[t] for key, t in type_of.items()}
+    for kind, room_type, room, first, last, count in rows:
+        if kind == repository.STAY:
+            steps = booked_raw[room_type]
+            # What is not in the window begins before it or ends after it.
+            steps[night_of.get(first, 0)] += 1
+            steps[night_of.get(last, length)] -= 1
+        elif kind == repository.ROOMS:
+            totals[type_of[room_type]] = count
+        elif room is None:
+            units[type_of[room_type]][night_of.get(first, 0)] += count
+            units[type_of[room_type]][night_of.get(last, length)] -= count
+        else:
+            nights = closed_rooms.setdefault(type_of[room_type], {}).setdefault(room, set())
+            nights.update(range(night_of.get(first, 0), night_of.get(last, length)))
+    return Window(
+        start,
+        end,
+        {
+            t: TypeNights(
+                total,
+                list(accumulate(booked[t]))[:length],
+                _closed(total, list(accumulate(units[t]))[:length], closed_rooms.get(t, {})),
+            )
+            for t, total in totals.items()
+        },
+    )
+
+
+def _closed(total: int, units: list[int], rooms: Mapping[Any, set[int]]) -> list[int]:
+    """Add the closed rooms to the closed units; a room closed twice is one room, and no more close than there are."""
+    for nights in rooms.values():
+        for n in nights:
+            units[n] += 1
+    return [min(total, count) for count in units]

@@ -1,0 +1,370 @@
+"""Writes one booking: checks the draft against house, rates and free rooms, then makes the rows agree with it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
+from innkeeper.domain.ids import new_id
+from innkeeper.domain.money import spread
+from innkeeper.domain.stay import Stay, StayStatus
+from innkeeper.house import assignment, events, overbooking, rates, repository
+from innkeeper.house.booking_checks import check
+from innkeeper.house.checks import cleaned
+from innkeeper.house.model import ReservationDraft, RoomDraft
+from innkeeper.house.tables import Guest, Property, Reservation, ReservationRoom, Room, RoomType
+from innkeeper.storage.database import Tx
+
+#: Flags that follow from the rows; everybody else's are kept as they are given.
+HOUSE_FLAGS = frozenset({"overbooked", "unmapped"})
+FIRST_CONFIRMATION = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a draft is taken: `short` sells what is not there, `rules` checks input and stay rules, `lenient` drops a
+    physical room that cannot be had instead of refusing."""
+
+    origin: str
+    short: bool
+    rules: bool
+    lenient: bool
+
+
+@dataclass(slots=True)
+class Line:
+    """One room on its way from draft to row. `before` is what the row was, as a draft; None for a new row."""
+
+    draft: RoomDraft
+    row: ReservationRoom
+    before: RoomDraft | None
+    room_type: RoomType | None
+    room: Room | None = None
+    amount: Decimal = Decimal(0)
+    overbooked: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether type or nights are others than before, or the room was not held."""
+        was = self.before
+        return (
+            was is None
+            or was.room_type_id != self.draft.room_type_id
+            or was.stay != self.draft.stay
+            or (self.holds and not was.status.holds_inventory)
+        )
+
+    @property
+    def holds(self) -> bool:
+        """Whether the room takes nights from what can be sold."""
+        return self.draft.status.holds_inventory
+
+
+@dataclass(slots=True)
+class Touched:
+    """The room types and nights whose availability a change may have altered."""
+
+    types: set[UUID] = field(default_factory=set)
+    start: date | None = None
+    end: date | None = None
+
+    def add(self, room_type_id: UUID | None, stay: Stay) -> None:
+        """Widen by a stay; a room without a type takes nothing that is sold."""
+        if room_type_id is not None:
+            self.types.add(room_type_id)
+            self.start = min(self.start or stay.check_in, stay.check_in)
+            self.end = max(self.end or stay.check_out, stay.check_out)
+
+
+async def write(
+    tx: Tx,
+    house: Property,
+    reservation: Reservation | None,
+    draft: ReservationDraft,
+    terms: Terms,
+    guest: Guest | None = None,
+) -> Reservation:
+    """Make the reservation as the draft says, or a new one. The caller holds the locks of an existing one.
+
+    Returns the reservation, unchanged when nothing differs. Raises as `reservations.create` says.
+    """
+    session, reservation_id = tx.session, None if reservation is None else reservation.id
+    type_ids = {room.room_type_id for room in draft.rooms if room.room_type_id is not None}
+    types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
+    if guest is None and (reservation is None or reservation.primary_guest_id != draft.guest_id):
+        guest = await repository.guest(session, house.id, draft.guest_id)
+    elif guest is None and reservation is not None:
+        guest = reservation.primary_guest
+    check(draft, house, types, guest, reservation, rules=terms.rules)
+    assert guest is not None  # noqa: S101  (the check refuses a draft without one)
+
+    lines = _lines(draft, types, reservation)
+    removed = _removed(lines, reservation)
+    await _price(tx, house, draft, lines, terms)
+    await overbooking.check(tx, house, lines, _rows(reservation), reservation_id, short=terms.short)
+    flags = set(draft.flags) - HOUSE_FLAGS
+    if await assignment.choose(tx, house, lines, reservation_id, lenient=terms.lenient):
+        flags.add(assignment.ROOM_TAKEN_FLAG)
+
+    total = draft.total_amount if draft.total_amount is not None else _sum(lines) + _extras(reservation, terms)
+    created = reservation is None
+    if reservation is None:
+        number = await repository.take_number(session, house.id, Property.next_confirmation)
+        reservation = Reservation(
+            id=new_id(),
+            property_id=house.id,
+            confirmation=str(FIRST_CONFIRMATION + number),
+            version=0,
+            rooms=[],
+            primary_guest=guest,
+            booked_at=draft.booked_at or utc_now(),
+            currency=draft.currency,
+        )
+        session.add(reservation)
+    touched, moves = _touched(lines, removed), assignment.moves(lines, removed, house.business_date)
+    changed = _apply_rows(reservation, lines, removed)
+    await assignment.store(tx, moves)
+    if not created and touched.start and touched.end:
+        await session.flush()
+        await overbooking.settle(
+            tx, house, touched.types, touched.start, touched.end, origin=terms.origin, within=reservation
+        )
+    changed |= _apply_head(reservation, draft, guest, total, flags)
+    if changed:
+        await _announce(tx, reservation, changed, touched, terms.origin, created)
+    return reservation
+
+
+def status_of(states: Iterable[str]) -> StayStatus:
+    """Return the state of a reservation from those of its rooms."""
+    live = [state for state in states if state != StayStatus.CANCELLED]
+    if not live:
+        return StayStatus.CANCELLED
+    if all(state == StayStatus.CHECKED_OUT for state in live):
+        return StayStatus.CHECKED_OUT
+    if any(state in (StayStatus.CHECKED_IN, StayStatus.CHECKED_OUT) for state in live):
+        return StayStatus.CHECKED_IN
+    return StayStatus.CONFIRMED
+
+
+def with_house_flags(own: Iterable[str], rooms: Iterable[ReservationRoom]) -> list[str]:
+    """Return the callers' flags and those that follow from the rooms, sorted."""
+    flags = set(own) - HOUSE_FLAGS
+    live = [room for room in rooms if room.status != StayStatus.CANCELLED]
+    if any(room.overbooked for room in live):
+        flags.add("overbooked")
+    if any(room.room_type_id is None for room in live):
+        flags.add("unmapped")
+    return sorted(flags)
+
+
+def _rows(reservation: Reservation | None) -> list[ReservationRoom]:
+    return [] if reservation is None else reservation.rooms
+
+
+def _lines(draft: ReservationDraft, types: dict[UUID, RoomType], reservation: Reservation | None) -> list[Line]:
+    existing = {row.id: row for row in _rows(reservation)}
+    lines = []
+    for position, room in enumerate(draft.rooms):
+        row = existing.pop(room.id, None) if room.id is not None else None
+        if room.id is not None and row is None:
+            raise Invalid.field(f"rooms[{position}].id", "The reservation has no such room, or it is named twice.")
+        room_type = types.get(room.room_type_id) if room.room_type_id is not None else None
+        lines.append(Line(room, row or ReservationRoom(id=new_id()), _as_draft(row) if row else None, room_type))
+    return lines
+
+
+def _as_draft(row: ReservationRoom) -> RoomDraft:
+    return RoomDraft(
+        room_type_id=row.room_type_id,
+        stay=Stay(row.check_in, row.check_out),
+        adults=row.adults,
+        amount=row.amount,
+        id=row.id,
+        room_id=row.room_id,
+        status=StayStatus(row.status),
+    )
+
+
+def _removed(lines: Collection[Line], reservation: Reservation | None) -> list[ReservationRoom]:
+    kept = {id(line.row) for line in lines}
+    return [row for row in _rows(reservation) if id(row) not in kept]
+
+
+async def _price(tx: Tx, house: Property, draft: ReservationDraft, lines: list[Line], terms: Terms) -> None:
+    """Give each line its amount, and refuse stays that the rates forbid."""
+    unpriced: list[Line] = []
+    for line in lines:
+        if line.draft.amount is not None:
+            line.amount = line.draft.amount
+        elif not line.moved and line.before is not None and line.before.amount is not None:
+            line.amount = line.before.amount
+        else:
+            unpriced.append(line)
+    judged = [line for line in lines if terms.rules and line.moved and line.holds and line.room_type]
+    asked = [line for line in {id(line): line for line in (*unpriced, *judged)}.values() if line.room_type]
+    if not asked:
+        return
+    start = min(line.draft.stay.check_in for line in asked)
+    end = max(line.draft.stay.check_out for line in asked)
+    ids = {line.room_type.id for line in asked if line.room_type}
+    nights = await repository.rate_nights(tx.session, ids, start, end)
+    refused = [
+        FieldError(f"rooms[{position}]", sentence)
+        for position, line in enumerate(lines)
+        if line in judged and line.room_type
+        for sentence in rates.refusals(line.room_type, line.draft.stay, nights)
+    ]
+    if refused:
+        raise RuleRefused(
+            refused[0].message,
+            code="STAY_RULES",
+            action="Choose other dates or another room type, or have a manager change the rules of these nights.",
+            errors=refused,
+        )
+    for line in unpriced:
+        if line.room_type is not None:
+            line.amount = rates.quote(house, line.room_type, line.draft.stay, nights).gross
+    if unpriced and draft.total_amount is not None:
+        rest = draft.total_amount - sum((line.amount for line in lines if line not in unpriced), Decimal(0))
+        if rest < 0:
+            raise Invalid.field("total_amount", "The rooms with an amount cost more than the total.")
+        for line, part in zip(unpriced, spread(rest, [line.amount for line in unpriced], draft.currency), strict=True):
+            line.amount = part
+
+
+def _touched(lines: Iterable[Line], removed: Iterable[ReservationRoom]) -> Touched:
+    touched = Touched()
+    for line in lines:
+        was = line.before
+        held_before = was is not None and was.status.holds_inventory
+        if not line.moved and held_before == line.holds:
+            continue
+        if line.holds:
+            touched.add(line.draft.room_type_id, line.draft.stay)
+        if was is not None and held_before:
+            touched.add(was.room_type_id, was.stay)
+    for row in removed:
+        if StayStatus(row.status).holds_inventory:
+            touched.add(row.room_type_id, Stay(row.check_in, row.check_out))
+    return touched
+
+
+def _apply_rows(reservation: Reservation, lines: list[Line], removed: list[ReservationRoom]) -> set[str]:
+    changed = {"rooms"} if removed else set()
+    for row in removed:
+        reservation.rooms.remove(row)
+    for line in lines:
+        differs = assign(line.row, _columns(line))
+        changed |= {f"rooms.{name}" for name in differs}
+        if "room_type_id" in differs or line.before is None:
+            line.row.room_type = line.room_type
+        if "room_id" in differs or line.before is None:
+            line.row.room = line.room
+        if line.before is None:
+            line.row.position = max((row.position for row in reservation.rooms), default=-1) + 1
+            reservation.rooms.append(line.row)
+            changed.add("rooms")
+    return changed
+
+
+def _columns(line: Line) -> dict[str, Any]:
+    draft, was = line.draft, line.before.status if line.before else None
+    columns: dict[str, Any] = {
+        "room_type_id": draft.room_type_id,
+        "room_type_label": cleaned(draft.label, 200),
+        "room_id": line.room.id if line.room else None,
+        "check_in": draft.stay.check_in,
+        "check_out": draft.stay.check_out,
+        "adults": draft.adults,
+        "children": draft.children,
+        "child_ages": list(draft.child_ages),
+        "amount": line.amount,
+        "status": str(draft.status),
+        "overbooked": line.overbooked and line.holds,
+    }
+    if draft.status != was:
+        now = utc_now()
+        if draft.status == StayStatus.CHECKED_IN:
+            columns |= {"checked_in_at": now, "checked_out_at": None}
+        elif draft.status == StayStatus.CHECKED_OUT:
+            columns |= {"checked_out_at": now}
+        elif was is not None:
+            columns |= {"checked_in_at": None, "checked_out_at": None}
+    return columns
+
+
+def _extras(reservation: Reservation | None, terms: Terms) -> Decimal:
+    """Return what the total holds beside the rooms: services sold elsewhere, which stay when a room changes here."""
+    if reservation is None or not terms.rules or not reservation.services:
+        return Decimal(0)
+    live = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED]
+    return reservation.total_amount - sum((row.amount for row in live), Decimal(0))
+
+
+def _sum(lines: list[Line]) -> Decimal:
+    live = [line for line in lines if line.draft.status != StayStatus.CANCELLED] or lines
+    return sum((line.amount for line in live), Decimal(0))
+
+
+def _apply_head(
+    reservation: Reservation, draft: ReservationDraft, guest: Guest, total: Decimal, flags: set[str]
+) -> set[str]:
+    live = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED] or reservation.rooms
+    status = status_of(row.status for row in reservation.rooms)
+    columns: dict[str, Any] = {
+        "status": str(status),
+        "check_in": min(row.check_in for row in live),
+        "check_out": max(row.check_out for row in live),
+        "currency": draft.currency,
+        "total_amount": total,
+        "prepaid_amount": draft.prepaid_amount,
+        "source": cleaned(draft.source, 100),
+        "channel": cleaned(draft.channel, 100) if draft.channel else None,
+        "primary_guest_id": guest.id,
+        "special_requests": draft.special_requests,
+        "services": list(draft.services),
+        "flags": with_house_flags(flags, reservation.rooms),
+    }
+    if draft.booked_at is not None:
+        columns["booked_at"] = draft.booked_at
+    changed = assign(reservation, columns)
+    if "status" in changed:
+        reservation.cancelled_at = utc_now() if status is StayStatus.CANCELLED else None
+    if "primary_guest_id" in changed:
+        reservation.primary_guest = guest
+    return changed
+
+
+async def _announce(
+    tx: Tx, reservation: Reservation, changed: set[str], touched: Touched, origin: str, created: bool
+) -> None:
+    reservation.version += 1
+    name = events.RESERVATION_UPDATED
+    if created:
+        name = events.RESERVATION_CREATED
+    elif "status" in changed and reservation.status == StayStatus.CANCELLED:
+        name = events.RESERVATION_CANCELLED
+    await events.announce(
+        tx,
+        name,
+        reservation.property_id,
+        reservation.id,
+        origin=origin,
+        changed=changed,
+        room_type_ids=touched.types,
+        start=touched.start,
+        end=touched.end,
+    )
+
+
+def assign(row: Any, columns: dict[str, Any]) -> set[str]:
+    """Set the columns that differ and return their names."""
+    differing = {name for name, value in columns.items() if getattr(row, name) != value}
+    for name in differing:
+        setattr(row, name, columns[name])
+    return differing

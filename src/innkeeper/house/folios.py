@@ -1,0 +1,265 @@
+"""Keeps the bills: lines that are never changed, a balance that is their sum, each charge once for its reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.errors import Conflict, FieldError, NotFound, RuleRefused
+from innkeeper.domain.ids import new_id
+from innkeeper.domain.money import format_amount, quantize
+from innkeeper.domain.stay import StayStatus
+from innkeeper.house import properties, repository
+from innkeeper.house.checks import Errors, cleaned
+from innkeeper.house.tables import Folio, FolioLine, Property, Reservation
+from innkeeper.storage.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """A line that check-out will write."""
+
+    reference: str
+    kind: str
+    description: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The bill as it stands. `folio` is None while nothing was posted; `balance` is the sum of the lines.
+
+    `due` is what the guest owes at check-out: the balance and everything projected.
+    """
+
+    reservation: Reservation
+    folio: Folio | None
+    lines: Sequence[FolioLine]
+    projected: Sequence[Projected]
+    balance: Decimal
+    due: Decimal
+
+
+async def post_charge(
+    tx: Tx,
+    property_id: UUID,
+    reservation_id: UUID,
+    *,
+    amount: Decimal,
+    currency: str,
+    description: str,
+    reference: str,
+    outlet_code: str | None = None,
+    check_number: str | None = None,
+) -> FolioLine:
+    """Put a charge on the reservation's folio; the same reference again returns the line that it became.
+
+    Raises NotFound, Invalid, RuleRefused (`CURRENCY_MISMATCH`), Conflict (`FOLIO_CLOSED`, `REFERENCE_USED`).
+    """
+    line = FolioLine(
+        kind="charge",
+        amount=amount,
+        description=description,
+        reference=reference,
+        outlet_code=outlet_code,
+        check_number=check_number,
+    )
+    return await _post(tx, property_id, reservation_id, line, currency)
+
+
+async def record_payment(
+    tx: Tx,
+    property_id: UUID,
+    reservation_id: UUID,
+    *,
+    amount: Decimal,
+    currency: str,
+    method: str,
+    reference: str | None = None,
+) -> FolioLine:
+    """Note that the guest paid `amount` (positive); the folio line is its negative. Raises as `post_charge`."""
+    line = FolioLine(kind="payment", amount=-amount, description=f"Payment, {method}", reference=reference)
+    return await _post(tx, property_id, reservation_id, line, currency)
+
+
+async def void_line(
+    tx: Tx, property_id: UUID, line_id: UUID, *, reason: str, reference: str | None = None
+) -> FolioLine:
+    """Answer a line by its opposite; a line that is void already returns the one that voided it.
+
+    Raises NotFound, Conflict (`NOT_VOIDABLE`).
+    """
+    line = await repository.folio_line(tx.session, property_id, line_id)
+    if line is None:
+        raise NotFound(f"There is no folio line {line_id}.")
+    if line.kind == "void":
+        raise Conflict("A void cannot be voided; post the charge again.", code="NOT_VOIDABLE")
+    folio = await repository.locked_folio(tx.session, line.folio_id)
+    done = await repository.void_of(tx.session, line.id)
+    if done is not None:
+        return done
+    house = await properties.get(tx.session, property_id)
+    void = FolioLine(
+        kind="void",
+        amount=-line.amount,
+        description=cleaned(f"Void: {line.description} ({reason})", 300),
+        outlet_code=line.outlet_code,
+        check_number=line.check_number,
+        reference=reference,
+        voids_id=line.id,
+    )
+    return await _add(tx, house, folio, void)
+
+
+async def statement(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Statement:
+    """Return the bill of a reservation with what check-out will add. Raises NotFound."""
+    reservation = await repository.reservation(session, property_id, reservation_id)
+    if reservation is None:
+        raise NotFound(f"There is no reservation {reservation_id}.")
+    folio = await repository.folio_of(session, reservation_id)
+    lines = await repository.folio_lines(session, folio.id) if folio else []
+    posted = {line.reference for line in lines}
+    projected = [line for line in _stay_lines(reservation, final=True) if line.reference not in posted]
+    if reservation.status == StayStatus.CANCELLED:
+        projected = []
+    balance = folio.balance if folio else Decimal(0)
+    due = balance + sum((line.amount for line in projected), Decimal(0))
+    return Statement(reservation, folio, lines, projected, balance, due)
+
+
+async def post_stay(tx: Tx, house: Property, reservation: Reservation, *, leave_open: bool) -> None:
+    """Write what the rooms that have checked out cost, and close the folio when they all have.
+
+    Raises Conflict (`BALANCE_DUE`) when the last one leaves with something to pay, unless `leave_open`.
+    """
+    final = reservation.status == StayStatus.CHECKED_OUT
+    gone = {f"accommodation:{row.id}" for row in reservation.rooms if row.status == StayStatus.CHECKED_OUT}
+    folio = await _folio(tx, house, reservation)
+    posted = {line.reference for line in await repository.folio_lines(tx.session, folio.id)}
+    for line in _stay_lines(reservation, final=final):
+        if line.reference in posted or (line.kind == "accommodation" and line.reference not in gone):
+            continue
+        row = FolioLine(kind=line.kind, amount=line.amount, description=line.description, reference=line.reference)
+        await _add(tx, house, folio, row)
+    if not final:
+        return
+    if folio.balance > 0 and not leave_open:
+        owed = f"{format_amount(folio.balance, folio.currency)} {folio.currency}"
+        raise Conflict(
+            f"{owed} are still to be paid on the folio of {reservation.confirmation}.",
+            code="BALANCE_DUE",
+            action='Record the payment first; a manager can leave the folio open with "leave_open": true.',
+            errors=[FieldError("balance", owed)],
+        )
+    if folio.balance <= 0:
+        folio.closed_at = utc_now()
+
+
+def _stay_lines(reservation: Reservation, *, final: bool) -> list[Projected]:
+    """Return the lines that the stay itself makes: rooms, and at the end the extras and what was paid before."""
+    lines = []
+    rooms = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED]
+    for row in rooms:
+        where = f"room {row.room.number}" if row.room else (row.room_type.name if row.room_type else "room")
+        description = f"Accommodation {row.check_in} to {row.check_out}, {where}"
+        lines.append(Projected(f"accommodation:{row.id}", "accommodation", description[:300], row.amount))
+    if final:
+        extras = reservation.total_amount - sum((row.amount for row in rooms), Decimal(0))
+        if extras:
+            text = "Services of the booking" if extras > 0 else "Difference to the booked total"
+            lines.append(Projected(f"extras:{reservation.id}", "accommodation", text, extras))
+        if reservation.prepaid_amount:
+            text = f"Paid in advance, {reservation.channel or reservation.source}"
+            lines.append(Projected(f"prepaid:{reservation.id}", "payment", text, -reservation.prepaid_amount))
+    return lines
+
+
+async def _post(tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine, currency: str) -> FolioLine:
+    _check(line, currency)
+    house = await properties.get(tx.session, property_id)
+    reservation = await repository.reservation(tx.session, property_id, reservation_id, lock=True)
+    if reservation is None:
+        raise NotFound(f"There is no reservation {reservation_id}.")
+    if currency != reservation.currency:
+        raise RuleRefused(
+            f"The folio is kept in {reservation.currency}; a charge in {currency} is not converted.",
+            code="CURRENCY_MISMATCH",
+            action=f"Send the amount in {reservation.currency}.",
+        )
+    if line.reference is not None:
+        first = await repository.line_by_reference(tx.session, property_id, line.reference)
+        if first is not None:
+            folio_of_first = await repository.folio_of(tx.session, reservation_id)
+            same_folio = folio_of_first is not None and first.folio_id == folio_of_first.id
+            if not same_folio or (first.kind, first.amount) != (line.kind, line.amount):
+                raise _used(line.reference)
+            return first
+    folio = await _folio(tx, house, reservation)
+    if line.kind == "charge" and (folio.closed_at is not None or reservation.status == StayStatus.CANCELLED):
+        raise Conflict(
+            f"The folio of {reservation.confirmation} is closed.",
+            code="FOLIO_CLOSED",
+            action="Take another tender, or post to the guest who is in the room now.",
+        )
+    line = await _add(tx, house, folio, line)
+    if folio.balance <= 0 and reservation.status == StayStatus.CHECKED_OUT and folio.closed_at is None:
+        folio.closed_at = utc_now()
+    return line
+
+
+def _check(line: FolioLine, currency: str) -> None:
+    errors = Errors()
+    if line.amount == 0 or (line.amount > 0) != (line.kind == "charge"):
+        errors.add("amount", "The amount is above zero; take a wrong line back with a void.")
+    elif line.amount != quantize(line.amount, currency):
+        errors.add("amount", f"This has more decimal places than {currency} has.")
+    errors.text("description", line.description, 300, needed=True)
+    errors.text("reference", line.reference, 200)
+    errors.text("outlet_code", line.outlet_code, 20)
+    errors.text("check_number", line.check_number, 50)
+    errors.raise_any()
+
+
+async def _folio(tx: Tx, house: Property, reservation: Reservation) -> Folio:
+    """Return the reservation's folio, locked; made at its first line. The caller holds the reservation's lock."""
+    folio = await repository.folio_of(tx.session, reservation.id, lock=True)
+    if folio is None:
+        folio = Folio(
+            id=new_id(),
+            property_id=house.id,
+            reservation_id=reservation.id,
+            number=await repository.take_number(tx.session, house.id, Property.next_folio),
+            currency=reservation.currency,
+            balance=Decimal(0),
+        )
+        tx.session.add(folio)
+    return folio
+
+
+async def _add(tx: Tx, house: Property, folio: Folio, line: FolioLine) -> FolioLine:
+    line.id = new_id()
+    line.property_id = house.id
+    line.folio_id = folio.id
+    line.business_date = house.business_date
+    line.created_at = utc_now()
+    folio.balance += line.amount
+    tx.session.add(folio)
+    try:
+        await tx.session.flush()
+        tx.session.add(line)
+        await tx.session.flush()
+    except IntegrityError:
+        raise _used(line.reference) from None
+    return line
+
+
+def _used(reference: str | None) -> Conflict:
+    return Conflict(
+        f"The reference {reference} stands for another line already.",
+        code="REFERENCE_USED",
+        action="Send the same content again, or a new reference.",
+    )

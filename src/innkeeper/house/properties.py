@@ -1,0 +1,74 @@
+"""Keeps the property itself: its clock, currency, taxes and business date."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.domain.business_day import check_zone, first_business_date, utc_now
+from innkeeper.domain.errors import Conflict, NotFound
+from innkeeper.domain.ids import DEFAULT_PROPERTY
+from innkeeper.domain.money import check_currency
+from innkeeper.house import repository
+from innkeeper.house.checks import Errors
+from innkeeper.house.tables import Property
+from innkeeper.storage.database import Tx
+
+
+async def get(session: AsyncSession, property_id: UUID) -> Property:
+    """Return the property. Raises NotFound."""
+    house = await session.get(Property, property_id)
+    if house is None:
+        raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")
+    return house
+
+
+async def ensure_default(
+    tx: Tx,
+    name: str = "My hotel",
+    timezone: str = "UTC",
+    currency: str = "EUR",
+    property_id: UUID = DEFAULT_PROPERTY,
+) -> Property:
+    """Return the property, made with these values when it is not there yet. Raises Invalid."""
+    house = await tx.session.get(Property, property_id)
+    if house is None:
+        check_zone(timezone)
+        house = Property(
+            id=property_id,
+            name=name,
+            timezone=timezone,
+            currency=check_currency(currency),
+            business_date=first_business_date(utc_now(), timezone),
+        )
+        tx.session.add(house)
+        await tx.session.flush()
+    return house
+
+
+async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any]) -> Property:
+    """Set the given columns. Raises NotFound, Invalid, and Conflict for a currency that amounts are kept in."""
+    house = await repository.locked_property(tx.session, property_id)
+    if house is None:
+        raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")
+    values = dict(values)
+    errors = Errors()
+    if "name" in values:
+        errors.text("name", values["name"], 200, needed=True)
+    if "tax_rate" in values and not 0 <= values["tax_rate"] < 100:
+        errors.add("tax_rate", "The tax is a percentage from 0 to below 100.")
+    errors.raise_any()
+    if "timezone" in values:
+        check_zone(values["timezone"])
+    if "currency" in values:
+        values["currency"] = check_currency(values["currency"])
+        if values["currency"] != house.currency and await repository.has_reservations(tx.session, property_id):
+            raise Conflict(
+                f"Amounts are kept in {house.currency} and reservations exist.",
+                code="CURRENCY_IN_USE",
+                action="Keep the currency; a house that changes it starts with a new property.",
+            )
+    for name, value in values.items():
+        setattr(house, name, value)
+    return house

@@ -1,0 +1,514 @@
+"""Every query of the house; whoever asks hands in the session, and every answer is of one property."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Date,
+    Select,
+    String,
+    Text,
+    Uuid,
+    and_,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union,
+    union_all,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
+
+from innkeeper.domain.stay import StayStatus
+from innkeeper.house.tables import (
+    Folio,
+    FolioLine,
+    Guest,
+    Maintenance,
+    Property,
+    RateNight,
+    Reservation,
+    ReservationRoom,
+    Room,
+    RoomNight,
+    RoomType,
+)
+
+#: The states of a stay that take nights from what can be sold.
+HOLDING = tuple(str(status) for status in StayStatus if status.holds_inventory)
+
+#: A row of a lock that foreign keys pointing at it need not wait for.
+_LOCK: dict[str, Any] = {"key_share": True}
+
+
+def has_row_locks(session: AsyncSession) -> bool:
+    """Whether rows must be locked one by one: on SQLite a writing transaction already has the data base to itself."""
+    return session.get_bind().dialect.name != "sqlite"
+
+
+# --- property -------------------------------------------------------------------------------------------------------
+
+
+async def locked_property(session: AsyncSession, property_id: UUID) -> Property | None:
+    """Return the property, locked against other writers until the transaction ends."""
+    query = select(Property).where(Property.id == property_id).with_for_update(**_LOCK)
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def take_number(session: AsyncSession, property_id: UUID, counter: InstrumentedAttribute[int]) -> int:
+    """Count up a counter of the property and return the number that nobody else gets."""
+    query = update(Property).where(Property.id == property_id).values({counter: counter + 1}).returning(counter)
+    taken = await session.scalar(query.execution_options(synchronize_session=False))
+    assert taken is not None, "the property was read before"  # noqa: S101
+    return taken - 1
+
+
+async def has_reservations(session: AsyncSession, property_id: UUID) -> bool:
+    """Whether any reservation was ever kept."""
+    return bool(await session.scalar(select(exists().where(Reservation.property_id == property_id))))
+
+
+# --- room types, rooms, maintenance -----------------------------------------------------------------------------------
+
+
+async def room_types(
+    session: AsyncSession, property_id: UUID, ids: Collection[UUID] | None = None, *, lock: bool = False
+) -> dict[UUID, RoomType]:
+    """Return room types by id, in the order of their ids; `ids` None means all that are sold.
+
+    `lock` holds each against other bookings until the transaction ends; always taken in this order, so that two
+    bookings never wait for each other.
+    """
+    query = select(RoomType).where(RoomType.property_id == property_id).order_by(RoomType.id)
+    query = query.where(RoomType.deleted_at.is_(None)) if ids is None else query.where(RoomType.id.in_(ids))
+    if lock:
+        query = query.with_for_update(**_LOCK)
+    return {row.id: row for row in await session.scalars(query)}
+
+
+async def page_of_room_types(
+    session: AsyncSession, property_id: UUID, limit: int, offset: int
+) -> tuple[Sequence[RoomType], int]:
+    """Return room types by name, with how many there are."""
+    query = select(RoomType).where(RoomType.property_id == property_id, RoomType.deleted_at.is_(None))
+    return await _page(session, query, (RoomType.name, RoomType.id), limit, offset)
+
+
+async def room_counts(session: AsyncSession, room_type_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many rooms each type has; types without rooms are not in the answer."""
+    query = (
+        select(Room.room_type_id, func.count())
+        .where(Room.room_type_id.in_(room_type_ids), Room.deleted_at.is_(None))
+        .group_by(Room.room_type_id)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def rooms(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Room]:
+    """Return rooms by id, among them those that are no more."""
+    query = select(Room).where(Room.property_id == property_id, Room.id.in_(ids))
+    return {room.id: room for room in await session.scalars(query)}
+
+
+async def page_of_rooms(
+    session: AsyncSession, property_id: UUID, limit: int, offset: int, room_type_id: UUID | None = None
+) -> tuple[Sequence[Room], int]:
+    """Return rooms by number, with how many there are."""
+    query = select(Room).where(Room.property_id == property_id, Room.deleted_at.is_(None))
+    if room_type_id is not None:
+        query = query.where(Room.room_type_id == room_type_id)
+    return await _page(session, query, (Room.number, Room.id), limit, offset)
+
+
+async def room_by_number(session: AsyncSession, property_id: UUID, number: str) -> Room | None:
+    """Return the room with this number on its door."""
+    return await session.scalar(
+        select(Room).where(Room.property_id == property_id, Room.number == number, Room.deleted_at.is_(None))
+    )
+
+
+async def room_numbers(session: AsyncSession, property_id: UUID) -> set[str]:
+    """Return the numbers of all rooms."""
+    query = select(Room.number).where(Room.property_id == property_id, Room.deleted_at.is_(None))
+    return set(await session.scalars(query))
+
+
+async def maintenance(session: AsyncSession, property_id: UUID, maintenance_id: UUID) -> Maintenance | None:
+    """Return one maintenance."""
+    return await session.scalar(
+        select(Maintenance).where(Maintenance.property_id == property_id, Maintenance.id == maintenance_id)
+    )
+
+
+async def page_of_maintenance(
+    session: AsyncSession, property_id: UUID, limit: int, offset: int, start: date | None, end: date | None
+) -> tuple[Sequence[Maintenance], int]:
+    """Return maintenance that touches the nights from `start` to `end` (exclusive), earliest first."""
+    query = select(Maintenance).where(Maintenance.property_id == property_id)
+    if start is not None:
+        query = query.where(Maintenance.end > start)
+    if end is not None:
+        query = query.where(Maintenance.start < end)
+    return await _page(session, query, (Maintenance.start, Maintenance.id), limit, offset)
+
+
+async def out_of_order(session: AsyncSession, room_ids: Collection[UUID], start: date, end: date) -> list[Maintenance]:
+    """Return the maintenance of these rooms that touches the nights from `start` to `end` (exclusive)."""
+    query = select(Maintenance).where(
+        Maintenance.room_id.in_(room_ids), Maintenance.start < end, Maintenance.end > start
+    )
+    return list(await session.scalars(query))
+
+
+# --- what is sold and what is there -----------------------------------------------------------------------------------
+
+#: The kinds of inventory rows.
+ROOMS, STAY, CLOSED = "rooms", "stay", "closed"
+
+
+async def inventory(
+    session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date, without: UUID | None = None
+) -> Sequence[Any]:
+    """Return (kind, room type, room, first, last, count) of all that decides what is free, in one statement.
+
+    `ROOMS` rows count the rooms of a type. `STAY` rows hold a room of the type from `first` to `last` (exclusive);
+    the reservation `without` is left out. `CLOSED` rows close `count` units, or the one `room`. Identifiers and dates
+    come as the data base keeps them (text on SQLite, values on PostgreSQL): making tens of thousands of objects of
+    them would take longer than the count.
+    """
+    stays = select(
+        literal(STAY).label("kind"),
+        type_coerce(ReservationRoom.room_type_id, String).label("room_type"),
+        type_coerce(cast(null(), Uuid), String).label("room"),
+        type_coerce(ReservationRoom.check_in, String).label("first"),
+        type_coerce(ReservationRoom.check_out, String).label("last"),
+        literal(1).label("count"),
+    ).where(
+        ReservationRoom.room_type_id.in_(room_type_ids),
+        ReservationRoom.check_out > start,
+        ReservationRoom.check_in < end,
+        ReservationRoom.status.in_(HOLDING),
+    )
+    if without is not None:
+        stays = stays.where(ReservationRoom.reservation_id != without)
+    counts = (
+        select(
+            literal(ROOMS),
+            Room.room_type_id,
+            cast(null(), Uuid),
+            cast(null(), Date),
+            cast(null(), Date),
+            func.count(),
+        )
+        .where(Room.room_type_id.in_(room_type_ids), Room.deleted_at.is_(None))
+        .group_by(Room.room_type_id)
+    )
+    closed = select(
+        literal(CLOSED),
+        Maintenance.room_type_id,
+        Maintenance.room_id,
+        Maintenance.start,
+        Maintenance.end,
+        func.coalesce(Maintenance.units, 1),
+    ).where(Maintenance.room_type_id.in_(room_type_ids), Maintenance.end > start, Maintenance.start < end)
+    return (await session.execute(union_all(stays, counts, closed))).all()
+
+
+# --- rates ------------------------------------------------------------------------------------------------------------
+
+
+async def rate_nights(
+    session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date
+) -> dict[tuple[UUID, date], RateNight]:
+    """Return the nights from `start` to `end` (exclusive) that have a price or rules of their own."""
+    query = select(RateNight).where(
+        RateNight.room_type_id.in_(room_type_ids), RateNight.night >= start, RateNight.night < end
+    )
+    return {(row.room_type_id, row.night): row for row in await session.scalars(query)}
+
+
+# --- guests -----------------------------------------------------------------------------------------------------------
+
+
+async def guest(session: AsyncSession, property_id: UUID, guest_id: UUID, *, lock: bool = False) -> Guest | None:
+    """Return one guest."""
+    query = select(Guest).where(Guest.property_id == property_id, Guest.id == guest_id)
+    if lock:
+        query = query.with_for_update(**_LOCK).execution_options(populate_existing=True)
+    return await session.scalar(query)
+
+
+async def page_of_guests(
+    session: AsyncSession, property_id: UUID, limit: int, offset: int, words: Sequence[str], contact: str
+) -> tuple[Sequence[Guest], int]:
+    """Return guests by name whose folded name has all `words`, or whose e-mail or phone has `contact`."""
+    query = select(Guest).where(Guest.property_id == property_id)
+    if words or contact:
+        named = and_(*(Guest.name_normal.contains(word, autoescape=True) for word in words)) if words else false()
+        reached = Guest.email_normal.contains(contact, autoescape=True) if contact else false()
+        digits = "".join(c for c in contact if c.isdigit())
+        dialled = Guest.phone_e164.contains(digits) if len(digits) >= 3 else false()
+        query = query.where(or_(named, reached, dialled))
+    return await _page(session, query, (Guest.name_normal, Guest.id), limit, offset)
+
+
+async def guests_like(
+    session: AsyncSession, property_id: UUID, name: str, email: str | None, phone: str | None, limit: int
+) -> list[Guest]:
+    """Return guests with this normal e-mail, phone or name, or a name that begins like it; each by its index."""
+    ours = Guest.property_id == property_id
+    found: list[Select[UUID]] = []
+    if email:
+        found.append(select(Guest.id).where(ours, Guest.email_normal == email).order_by(Guest.id).limit(limit))
+    if phone:
+        found.append(select(Guest.id).where(ours, Guest.phone_e164 == phone).order_by(Guest.id).limit(limit))
+    if name:
+        found.append(select(Guest.id).where(ours, Guest.name_normal == name).order_by(Guest.id).limit(limit))
+        prefix = name[: max(4, len(name) // 2)]
+        begins = (Guest.name_normal >= prefix, Guest.name_normal < prefix + "\uffff")
+        found.append(select(Guest.id).where(ours, *begins).order_by(Guest.name_normal).limit(limit))
+    if not found:
+        return []
+    ids = union(*(select(part.subquery().c.id) for part in found))
+    return list(await session.scalars(select(Guest).where(Guest.id.in_(ids)).order_by(Guest.id)))
+
+
+# --- reservations -----------------------------------------------------------------------------------------------------
+
+_WITH_ROOMS: tuple[ORMOption, ...] = (
+    selectinload(Reservation.rooms).options(joinedload(ReservationRoom.room), joinedload(ReservationRoom.room_type)),
+    joinedload(Reservation.primary_guest),
+)
+
+
+async def reservation(
+    session: AsyncSession, property_id: UUID, reservation_id: UUID, *, lock: bool = False
+) -> Reservation | None:
+    """Return one reservation with its rooms and guest; `lock` reads it anew and holds it."""
+    query = select(Reservation).where(Reservation.property_id == property_id, Reservation.id == reservation_id)
+    query = query.options(*_WITH_ROOMS)
+    if lock:
+        query = query.with_for_update(of=Reservation, **_LOCK).execution_options(populate_existing=True)
+    return await session.scalar(query)
+
+
+async def reservations(session: AsyncSession, ids: Collection[UUID], *, lock: bool = False) -> Sequence[Reservation]:
+    """Return reservations with rooms and guests, in the order of their ids."""
+    query = select(Reservation).where(Reservation.id.in_(ids)).order_by(Reservation.id).options(*_WITH_ROOMS)
+    if lock:
+        query = query.with_for_update(of=Reservation, **_LOCK)
+    return (await session.scalars(query)).all()
+
+
+async def page_of_reservations(
+    session: AsyncSession,
+    property_id: UUID,
+    limit: int,
+    offset: int,
+    *,
+    status: Collection[str] = (),
+    arrives: tuple[date | None, date | None] = (None, None),
+    departs: tuple[date | None, date | None] = (None, None),
+    stays: tuple[date | None, date | None] = (None, None),
+    words: Sequence[str] = (),
+    typed: str = "",
+    flag: str | None = None,
+    guest_id: UUID | None = None,
+) -> tuple[Sequence[Reservation], int]:
+    """Return reservations by arrival, with how many there are. Ranges include both ends; None leaves one open.
+
+    `stays` takes those whose nights touch the range. `words` are looked for in the guest's folded name, `typed` among
+    confirmations and room numbers.
+    """
+    query = (
+        select(Reservation)
+        .join(Reservation.primary_guest)
+        .where(Reservation.property_id == property_id)
+        .options(contains_eager(Reservation.primary_guest), _WITH_ROOMS[0])
+    )
+    if status:
+        query = query.where(Reservation.status.in_(status))
+    for column, (first, last) in ((Reservation.check_in, arrives), (Reservation.check_out, departs)):
+        if first is not None:
+            query = query.where(column >= first)
+        if last is not None:
+            query = query.where(column <= last)
+    if stays[0] is not None:
+        query = query.where(Reservation.check_out > stays[0])
+    if stays[1] is not None:
+        query = query.where(Reservation.check_in <= stays[1])
+    if words or typed:
+        named = and_(*(Guest.name_normal.contains(word, autoescape=True) for word in words)) if words else false()
+        numbered = Reservation.confirmation.ilike(typed.replace("%", "").replace("_", "") + "%")
+        in_room = exists().where(
+            ReservationRoom.reservation_id == Reservation.id, ReservationRoom.room_id == Room.id, Room.number == typed
+        )
+        query = query.where(or_(named, numbered, in_room))
+    if flag is not None:
+        # The flags are a small document of fixed words; its text is searched the same way on both data bases.
+        query = query.where(cast(Reservation.flags, Text).contains(f'"{flag}"', autoescape=True))
+    if guest_id is not None:
+        query = query.where(Reservation.primary_guest_id == guest_id)
+    return await _page(session, query, (Reservation.check_in, Reservation.id), limit, offset)
+
+
+async def holding_rooms(
+    session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date
+) -> list[ReservationRoom]:
+    """Return the rooms of reservations that hold any of the nights from `start` to `end` (exclusive)."""
+    query = select(ReservationRoom).where(
+        ReservationRoom.room_type_id.in_(room_type_ids),
+        ReservationRoom.check_out > start,
+        ReservationRoom.check_in < end,
+        ReservationRoom.status.in_(HOLDING),
+    )
+    return list(await session.scalars(query))
+
+
+async def any_overbooked(session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date) -> bool:
+    """Whether a stay without a room holds any of these nights."""
+    query = select(
+        exists().where(
+            ReservationRoom.room_type_id.in_(room_type_ids),
+            ReservationRoom.check_out > start,
+            ReservationRoom.check_in < end,
+            ReservationRoom.status.in_(HOLDING),
+            ReservationRoom.overbooked,
+        )
+    )
+    return bool(await session.scalar(query))
+
+
+async def holds_room_type(session: AsyncSession, room_type_id: UUID, since: date) -> bool:
+    """Whether a stay that is not over by `since` is of this type."""
+    query = select(
+        exists().where(
+            ReservationRoom.room_type_id == room_type_id,
+            ReservationRoom.check_out > since,
+            ReservationRoom.status.in_(HOLDING),
+        )
+    )
+    return bool(await session.scalar(query))
+
+
+# --- physical rooms ---------------------------------------------------------------------------------------------------
+
+
+async def taken_nights(
+    session: AsyncSession, room_ids: Collection[UUID], start: date, end: date, without: UUID | None = None
+) -> list[tuple[UUID, date, str]]:
+    """Return (room, night, confirmation) of the nights that other reservations than `without` hold in these rooms."""
+    query = (
+        select(RoomNight.room_id, RoomNight.night, Reservation.confirmation)
+        .join(ReservationRoom, ReservationRoom.id == RoomNight.reservation_room_id)
+        .join(Reservation, Reservation.id == ReservationRoom.reservation_id)
+        .where(RoomNight.room_id.in_(room_ids), RoomNight.night >= start, RoomNight.night < end)
+        .order_by(RoomNight.night)
+    )
+    if without is not None:
+        query = query.where(Reservation.id != without)
+    return [(room_id, night, confirmation) for room_id, night, confirmation in await session.execute(query)]
+
+
+async def occupants(session: AsyncSession, room_ids: Collection[UUID], without: UUID | None = None) -> dict[UUID, str]:
+    """Return the confirmation of who is checked in, by room; `without` is a reservation to leave out."""
+    query = (
+        select(ReservationRoom.room_id, Reservation.confirmation)
+        .join(Reservation, Reservation.id == ReservationRoom.reservation_id)
+        .where(ReservationRoom.room_id.in_(room_ids), ReservationRoom.status == StayStatus.CHECKED_IN)
+    )
+    if without is not None:
+        query = query.where(Reservation.id != without)
+    return {room_id: confirmation for room_id, confirmation in await session.execute(query) if room_id is not None}
+
+
+async def free_rooms(session: AsyncSession, room_type_id: UUID, start: date, end: date) -> list[Room]:
+    """Return the rooms of a type, by number, that nobody is in and that are free for every night of the stay."""
+    held = exists().where(RoomNight.room_id == Room.id, RoomNight.night >= start, RoomNight.night < end)
+    closed = exists().where(Maintenance.room_id == Room.id, Maintenance.start < end, Maintenance.end > start)
+    inside = exists().where(ReservationRoom.room_id == Room.id, ReservationRoom.status == StayStatus.CHECKED_IN)
+    query = (
+        select(Room)
+        .where(Room.room_type_id == room_type_id, Room.deleted_at.is_(None), ~held, ~closed, ~inside)
+        .order_by(func.length(Room.number), Room.number)
+    )
+    return list(await session.scalars(query))
+
+
+async def room_in_use(session: AsyncSession, room_id: UUID, since: date) -> bool:
+    """Whether somebody is in the room, or holds a night of it from `since` on."""
+    held = exists().where(RoomNight.room_id == room_id, RoomNight.night >= since)
+    inside = exists().where(ReservationRoom.room_id == room_id, ReservationRoom.status == StayStatus.CHECKED_IN)
+    return bool(await session.scalar(select(or_(held, inside))))
+
+
+async def release_nights(session: AsyncSession, reservation_room_ids: Collection[UUID]) -> None:
+    """Give back all nights that these stays hold in physical rooms."""
+    query = delete(RoomNight).where(RoomNight.reservation_room_id.in_(reservation_room_ids))
+    await session.execute(query.execution_options(synchronize_session=False))
+
+
+async def hold_nights(session: AsyncSession, nights: Sequence[dict[str, Any]]) -> None:
+    """Take nights of physical rooms. Raises IntegrityError when another stay holds one of them."""
+    if nights:
+        await session.execute(insert(RoomNight), nights)
+
+
+# --- folios -----------------------------------------------------------------------------------------------------------
+
+
+async def folio_of(session: AsyncSession, reservation_id: UUID, *, lock: bool = False) -> Folio | None:
+    """Return the folio of a reservation."""
+    query = select(Folio).where(Folio.reservation_id == reservation_id)
+    if lock:
+        query = query.with_for_update(**_LOCK).execution_options(populate_existing=True)
+    return await session.scalar(query)
+
+
+async def locked_folio(session: AsyncSession, folio_id: UUID) -> Folio:
+    """Return a folio that is known to be there, locked against other lines until the transaction ends."""
+    query = select(Folio).where(Folio.id == folio_id).with_for_update(**_LOCK)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def folio_lines(session: AsyncSession, folio_id: UUID) -> Sequence[FolioLine]:
+    """Return the lines of a folio, oldest first."""
+    query = select(FolioLine).where(FolioLine.folio_id == folio_id).order_by(FolioLine.created_at, FolioLine.id)
+    return (await session.scalars(query)).all()
+
+
+async def folio_line(session: AsyncSession, property_id: UUID, line_id: UUID) -> FolioLine | None:
+    """Return one line."""
+    return await session.scalar(select(FolioLine).where(FolioLine.property_id == property_id, FolioLine.id == line_id))
+
+
+async def line_by_reference(session: AsyncSession, property_id: UUID, reference: str) -> FolioLine | None:
+    """Return the line that a reference stands for."""
+    return await session.scalar(
+        select(FolioLine).where(FolioLine.property_id == property_id, FolioLine.reference == reference)
+    )
+
+
+async def void_of(session: AsyncSession, line_id: UUID) -> FolioLine | None:
+    """Return the line that voids this one."""
+    return await session.scalar(select(FolioLine).where(FolioLine.voids_id == line_id))
+
+
+async def _page(
+    session: AsyncSession, query: Select[Any], order: Sequence[Any], limit: int, offset: int
+) -> tuple[Sequence[Any], int]:
+    total = await session.scalar(select(func.count()).select_from(query.order_by(None).options().subquery()))
+    rows = (await session.scalars(query.order_by(*order).limit(limit).offset(offset))).unique().all()
+    return rows, total or 0
