@@ -125,15 +125,16 @@ async def write(
             currency=draft.currency,
         )
         session.add(reservation)
-    touched, moves = _touched(lines, removed), assignment.moves(lines, removed, house.business_date)
+    moves = assignment.moves(lines, removed, house.business_date)
+    touched, judged = _touched(lines, removed), _touched(lines, removed, arrivals=True)
     changed = _apply_rows(reservation, lines, removed)
-    await assignment.store(tx, moves)
-    if not created and touched.start and touched.end:
+    if not created and judged.start and judged.end:
         await session.flush()
         await overbooking.settle(
-            tx, house, touched.types, touched.start, touched.end, origin=terms.origin, within=reservation
+            tx, house, judged.types, judged.start, judged.end, origin=terms.origin, within=reservation
         )
     changed |= _apply_head(reservation, draft, guest, total, flags)
+    await assignment.store(tx, moves)
     if changed:
         await _announce(tx, reservation, changed, touched, terms.origin, created)
     return reservation
@@ -237,12 +238,14 @@ async def _price(tx: Tx, house: Property, draft: ReservationDraft, lines: list[L
             line.amount = part
 
 
-def _touched(lines: Iterable[Line], removed: Iterable[ReservationRoom]) -> Touched:
+def _touched(lines: Iterable[Line], removed: Iterable[ReservationRoom], *, arrivals: bool = False) -> Touched:
+    """Return where what is free has changed; with `arrivals` also where a guest who came now has his room for sure."""
     touched = Touched()
     for line in lines:
         was = line.before
         held_before = was is not None and was.status.holds_inventory
-        if not line.moved and held_before == line.holds:
+        arrived = arrivals and was is not None and was.status != line.draft.status
+        if not line.moved and held_before == line.holds and not arrived:
             continue
         if line.holds:
             touched.add(line.draft.room_type_id, line.draft.stay)

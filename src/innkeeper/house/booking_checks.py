@@ -90,7 +90,7 @@ def _check_room(
     if room_type.deleted_at is not None and not same_type:
         errors.add(f"{field}.room_type_id", f"{room_type.name} is no longer sold.")
     same_people = same_type and before is not None and (before.adults, before.children) == (room.adults, room.children)
-    if not same_people:
+    if not same_people and room.adults + room.children <= MAX_PEOPLE:
         _check_capacity(errors, field, room, room_type)
 
 
