@@ -310,6 +310,7 @@ async def test_job_that_kills_every_worker_is_dead_in_the_end(database: Database
         await kill(dying)
         clock.forward(minutes=16)
         await worker(database, Recorder(), clock, on_dead=notices, concurrency=0).run_until_idle()
+        clock.forward(minutes=16)
     assert await worker(database, Recorder(), clock, on_dead=notices).run_until_idle() == 0
     assert len(notices.jobs) == 1
     assert (await the_job(database)).status is JobStatus.DEAD
