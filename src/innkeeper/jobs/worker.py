@@ -128,6 +128,7 @@ class Worker:
         self._turns: set[_Turn] = set()
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = asyncio.Event()
         self._stopping = False
         self._claimed = 0
 
@@ -145,8 +146,11 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         self._database.after_commit.append(self._committed)
-        beating = asyncio.create_task(self._heartbeat(), name="job heartbeat")
-        counting = asyncio.create_task(self._gauge(), name="job gauges")
+        self._over.clear()
+        helpers = [
+            asyncio.create_task(self._heartbeat(), name="job heartbeat"),
+            asyncio.create_task(self._gauge(), name="job gauges"),
+        ]
         try:
             while not self._stopping:
                 self._news.clear()
@@ -157,7 +161,7 @@ class Worker:
             await self._await_turns()
         finally:
             self._database.after_commit.remove(self._committed)
-            await _end([beating, counting, *self._tasks()])
+            await self._end(helpers)
 
     async def stop(self, grace_seconds: float = 20.0) -> None:
         """Take no more jobs, wait for the running ones, and put back those that take longer than `grace_seconds`."""
@@ -179,7 +183,8 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         before = self._claimed
-        beating = asyncio.create_task(self._heartbeat(), name="job heartbeat")
+        self._over.clear()
+        helpers = [asyncio.create_task(self._heartbeat(), name="job heartbeat")]
         try:
             seen = -1
             while True:
@@ -194,7 +199,7 @@ class Worker:
                 await self._news.wait()
             return self._claimed - before
         finally:
-            await _end([beating, *self._tasks()])
+            await self._end(helpers)
 
     async def offer(self, job_id: UUID) -> Offer:
         """Run this job now if its row says so, and say what came of it. Whatever carried the id may be wrong."""
@@ -391,8 +396,7 @@ class Worker:
 
     async def _heartbeat(self) -> None:
         """Renew all leases and claims of this worker; cancel the handlers of those that could not be kept."""
-        while True:
-            await asyncio.sleep(min(self._lease_seconds / RENEWALS, self._sure_for()))
+        while not await _wait(self._over, min(self._lease_seconds / RENEWALS, self._sure_for())):
             held = [(turn, turn.job) for turn in self._turns if turn.job and turn.in_use]
             asked = self._monotonic()
             try:
@@ -431,7 +435,9 @@ class Worker:
         turn.cancel_handler()
 
     async def _gauge(self) -> None:
-        while True:
+        pause = 0.0
+        while not await _wait(self._over, pause):
+            pause = _GAUGE_SECONDS
             try:
                 async with self._database.read() as session:
                     metrics.JOB_AGE.set((await queue.oldest_age(session, self._clock())).total_seconds())
@@ -439,7 +445,13 @@ class Worker:
                         metrics.JOBS.labels(status.value).set(number)
             except DATABASE_AWAY as error:
                 log.warning("queue not measured", error=type(error).__name__)
-            await asyncio.sleep(_GAUGE_SECONDS)
+
+    async def _end(self, helpers: list[asyncio.Task[None]]) -> None:
+        """Drop what runs, and let the helpers finish the transaction that they are in."""
+        self._over.set()
+        for task in self._tasks():
+            task.cancel()
+        await asyncio.wait([*helpers, *self._tasks()])
 
     async def _await_turns(self) -> None:
         if tasks := self._tasks():
@@ -464,16 +476,10 @@ async def _call(handler: Handler, job: Job) -> Outcome[Any]:
     return await handler(job)
 
 
-async def _wait(news: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, at most so many seconds, and return whether it is set."""
     try:
         async with asyncio.timeout(seconds):
-            await news.wait()
+            return await event.wait()
     except TimeoutError:
-        return
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+        return event.is_set()
