@@ -150,7 +150,7 @@ async def _apply(book: Book, booking: ChannelBooking, reservation: Reservation, 
     if outcome.state.cancelled:
         if reservation.status == StayStatus.CANCELLED:
             return reservation
-        return await reservations.cancel(book.tx, book.property_id, reservation.id, origin=ORIGIN)
+        return await reservations.cancel(book.tx, book.property_id, reservation.id, origin=ORIGIN, force=True)
     if not outcome.taken and reservation.prepaid_amount == booking.paid:
         return reservation
     draft = house_draft(outcome.state, booking, reservation.primary_guest_id, book.types, reservation)

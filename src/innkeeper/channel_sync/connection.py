@@ -1,7 +1,7 @@
 """The way from a property's stored settings to a connector that works."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,10 +26,17 @@ class Link:
     config: Config
     connector: ChannelConnector
 
+    #: Plan as if writing were allowed; for rehearsals, which send nothing.
+    rehearsing: bool = False
+
     @property
     def may_write(self) -> bool:
         """Whether anything may be written to QloApps."""
-        return self.config.mode == "live"
+        return self.rehearsing or self.config.mode == "live"
+
+    def as_if_live(self) -> "Link":
+        """Return a link that plans what a live one would send."""
+        return replace(self, rehearsing=True)
 
 
 class Channels:

@@ -160,7 +160,7 @@ async def changed_since_agreed(session: AsyncSession, property_id: UUID) -> Sequ
     return (await session.scalars(query)).all()
 
 
-async def reservations_of_product(session: AsyncSession, property_id: UUID) -> Sequence[tuple[UUID, UUID]]:
+async def rooms_without_type(session: AsyncSession, property_id: UUID) -> Sequence[tuple[UUID, UUID]]:
     """Return (reservation, room) of every stored room that waits for a mapping of its room type."""
     query = (
         select(ReservationRoom.reservation_id, ReservationRoom.id)
@@ -223,6 +223,11 @@ async def cursor(session: AsyncSession, property_id: UUID) -> dict[str, Any] | N
 async def keep_cursor(session: AsyncSession, property_id: UUID, value: dict[str, Any]) -> None:
     """Remember where the next incremental read begins."""
     await session.merge(InboundCursor(property_id=property_id, cursor=value))
+
+
+async def forget_cursor(session: AsyncSession, property_id: UUID) -> None:
+    """Let the next incremental read begin at the beginning."""
+    await session.execute(delete(InboundCursor).where(InboundCursor.property_id == property_id))
 
 
 async def sync_state(session: AsyncSession, property_id: UUID, state_id: UUID) -> SyncState | None:

@@ -45,6 +45,11 @@ async def queue_sync(tx: Tx, property_id: UUID, sync_id: UUID, options: Mapping[
     return await _queue(tx, SYNC, property_id, str(sync_id), {"sync_id": str(sync_id), **options})
 
 
+async def queue_scheduled(tx: Tx, property_id: UUID) -> UUID:
+    """Run the synchronisation that is due by the property's interval."""
+    return await _queue(tx, SYNC, property_id, "scheduled", {"what": "all"})
+
+
 async def queue_prune(tx: Tx, property_id: UUID) -> UUID:
     """Delete what the retention of logs no longer keeps."""
     return await _queue(tx, PRUNE, property_id, str(property_id), {})

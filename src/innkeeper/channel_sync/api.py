@@ -1,0 +1,414 @@
+"""The routes of channel sync; each one checks the role, calls one function and shapes the answer."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, PropertyId
+from innkeeper.channel_sync import attention, jobs, rehearsal, repository, room_types, runs, settings, status
+from innkeeper.channel_sync.connection import Channels, require_config
+from innkeeper.channel_sync.schemas import (
+    AttentionOut,
+    ConfigIn,
+    ConfigOut,
+    CustomerMappingIn,
+    CustomerMappingOut,
+    GoLiveIn,
+    Page,
+    ReservationMappingOut,
+    RoomTypeMappingIn,
+    RoomTypeMappingOut,
+    SyncIn,
+    SyncLogOut,
+)
+from innkeeper.channel_sync.work import queue_pull, queue_push
+from innkeeper.domain.errors import Conflict, Invalid, NotFound, OutsideUnavailable
+from innkeeper.domain.outcome import Done, Refused
+from innkeeper.house import guests, properties
+from innkeeper.jobs import queue
+from innkeeper.jobs.leases import LeaseHeld, lease
+
+router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0)]
+
+
+def channels_of(request: Request) -> Channels:
+    """Return the channels of the app."""
+    channels: Channels = request.app.state.channels
+    return channels
+
+
+# --- configuration --------------------------------------------------------------------------------------------------
+
+
+@router.get("/config")
+async def get_config(request: Request, caller: CurrentManager, property_id: PropertyId) -> ConfigOut:
+    """The connection as it is, without its key."""
+    async with channels_of(request).database.read() as session:
+        return ConfigOut.of(await require_config(session, property_id))
+
+
+@router.post("/config")
+@router.put("/config")
+async def save_config(request: Request, caller: CurrentAdmin, property_id: PropertyId, body: ConfigIn) -> ConfigOut:
+    """Make or change the connection; what is left out stays as it is."""
+    channels = channels_of(request)
+    values = body.model_dump(exclude_unset=True)
+    config = await settings.save(channels, property_id, values)
+    detail = {"changed": sorted(values)}
+    await _audit(channels, caller, "qloapps.config", "qloapps_config", config.id, detail)
+    return ConfigOut.of(config)
+
+
+@router.post("/test-connection")
+async def test_connection(request: Request, caller: CurrentAdmin, property_id: PropertyId) -> dict[str, Any]:
+    """Ask the shop who it is and which rights of the key are missing."""
+    channels = channels_of(request)
+    answer = await settings.test_connection(channels, property_id)
+    if not isinstance(answer, Done):
+        message = answer.message if isinstance(answer, Refused) else answer.reason
+        return {"success": False, "message": message, "findings": [message]}
+    facts = answer.value
+    async with channels.database.read() as session:
+        house = await properties.get(session, property_id)
+    found = settings.findings(facts, house.currency, house.timezone)
+    return {
+        "success": not facts.missing_permissions,
+        "message": f"Connected to {facts.hotel_name}." if not found else " ".join(found),
+        "hotelName": facts.hotel_name,
+        "hotel_name": facts.hotel_name,
+        **settings.facts_document(facts),
+        "findings": found,
+    }
+
+
+# --- synchronising --------------------------------------------------------------------------------------------------
+
+
+@router.post("/sync", status_code=202)
+async def sync_all(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: SyncIn | None = None, wait: bool = False
+) -> Response:
+    """Synchronise whatever the configuration says."""
+    return await _sync(request, property_id, "all", body, wait)
+
+
+@router.post("/sync/reservations/inbound", status_code=202)
+async def sync_inbound(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: SyncIn | None = None, wait: bool = False
+) -> Response:
+    """Fetch bookings."""
+    return await _sync(request, property_id, "inbound", body, wait)
+
+
+@router.post("/sync/reservations/outbound", status_code=202)
+async def sync_outbound(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: SyncIn | None = None, wait: bool = False
+) -> Response:
+    """Send reservations that QloApps does not have as they are."""
+    return await _sync(request, property_id, "outbound", body, wait)
+
+
+@router.post("/sync/room-types", status_code=202)
+async def sync_room_types(
+    request: Request,
+    caller: CurrentManager,
+    property_id: PropertyId,
+    body: SyncIn | None = None,
+    wait: bool = False,
+    create_missing: bool = False,
+) -> Response:
+    """Read room types; with `create_missing`, make and map ours for those that have none."""
+    return await _sync(request, property_id, "room-types", body, wait, create_missing=create_missing)
+
+
+async def _sync(
+    request: Request, property_id: UUID, what: str, body: SyncIn | None, wait: bool, *, create_missing: bool = False
+) -> Response:
+    channels = channels_of(request)
+    asked = runs.Request(what=what, create_missing=create_missing, **(body or SyncIn()).model_dump())
+    if asked.since is not None and asked.since.tzinfo is None:
+        raise Invalid.field("since", "Write the instant with its zone, as in 2026-11-22T10:00:00+01:00.")
+    if not wait:
+        sync_id = await runs.start(channels, property_id, asked)
+        return JSONResponse({"sync_id": str(sync_id)}, status_code=202)
+    try:
+        result = await runs.run_now(channels, property_id, asked)
+    except LeaseHeld:
+        raise Conflict(
+            "Another synchronisation of this property is running.",
+            code="SYNC_RUNNING",
+            action="Wait for it, or start yours without wait=true.",
+        ) from None
+    return JSONResponse(result.document(), status_code=200)
+
+
+@router.get("/sync/{sync_id}")
+async def get_run(request: Request, caller: CurrentManager, property_id: PropertyId, sync_id: UUID) -> dict[str, Any]:
+    """One run, to follow what a 202 promised."""
+    async with channels_of(request).database.read() as session:
+        run = await repository.sync_state(session, property_id, sync_id)
+    if run is None:
+        raise NotFound("There is no such run.")
+    return status.run_document(run)
+
+
+@router.post("/bookings/{qloapps_id}/pull")
+async def pull_booking(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, qloapps_id: int
+) -> dict[str, Any]:
+    """Fetch this one booking now."""
+    channels = channels_of(request)
+    name = f"pull:{caller.id}"
+    async with lease(channels.database, f"qloapps:{property_id}", name, runs.LANE_TTL, runs.LANE_WAIT):
+        answer = await jobs.pull(channels, property_id, qloapps_id)
+    if isinstance(answer, Refused):
+        raise OutsideUnavailable(answer.message, code=answer.code)
+    if not isinstance(answer, Done):
+        raise OutsideUnavailable(answer.reason)
+    if answer.value == "unknown there":
+        raise NotFound(f"QloApps has no booking {qloapps_id} of this hotel.")
+    async with channels.database.read() as session:
+        found = (await repository.mappings_of_orders(session, property_id, [qloapps_id])).get(qloapps_id)
+    return {"result": answer.value, "reservation_id": str(found.local_reservation_id) if found else None}
+
+
+# --- mappings -------------------------------------------------------------------------------------------------------
+
+
+@router.get("/mappings/room-types")
+async def room_type_mappings(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, limit: Limit = 100, offset: Offset = 0
+) -> Page[RoomTypeMappingOut]:
+    """Which room type is which."""
+    async with channels_of(request).database.read() as session:
+        rows = await repository.room_type_mappings(session, property_id)
+    items = [RoomTypeMappingOut.of(row) for row in rows[offset : offset + limit]]
+    return Page(items=items, total=len(rows), limit=limit, offset=offset)
+
+
+@router.post("/mappings/room-types", status_code=201)
+async def map_room_type(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: RoomTypeMappingIn
+) -> RoomTypeMappingOut:
+    """Map one of ours to one of theirs; what waited for it is completed."""
+    channels = channels_of(request)
+    async with channels.database.write() as tx:
+        config = await require_config(tx.session, property_id)
+        hotel_id = body.qloapps_hotel_id or config.qloapps_hotel_id
+        row = await room_types.create_mapping(
+            tx, property_id, body.local_room_type_id, body.qloapps_product_id, hotel_id, body.sync_direction
+        )
+        await audit.record(tx, caller, "qloapps.map", "room_type_mapping", row.id, body.model_dump(mode="json"))
+        return RoomTypeMappingOut.of(row)
+
+
+@router.delete("/mappings/room-types/{mapping_id}", status_code=204)
+async def unmap_room_type(request: Request, caller: CurrentManager, property_id: PropertyId, mapping_id: UUID) -> None:
+    """Take a mapping away; bookings keep the room type they have."""
+    async with channels_of(request).database.write() as tx:
+        row = await repository.room_type_mapping(tx.session, property_id, mapping_id)
+        if row is None:
+            raise NotFound("There is no such mapping.")
+        await tx.session.delete(row)
+        await audit.record(tx, caller, "qloapps.unmap", "room_type_mapping", mapping_id, {})
+
+
+@router.get("/mappings/suggestions")
+async def suggestions(request: Request, caller: CurrentManager, property_id: PropertyId) -> dict[str, Any]:
+    """Pairs that look alike, with a score and why."""
+    channels = channels_of(request)
+    link = await channels.link(property_id)
+    answer = await link.connector.room_types()
+    if not isinstance(answer, Done):
+        raise OutsideUnavailable(answer.message if isinstance(answer, Refused) else answer.reason)
+    async with channels.database.read() as session:
+        mappings = await repository.room_type_mappings(session, property_id)
+        ours = await repository.room_types(session, property_id)
+        counts = await repository.room_counts(session, property_id)
+    mapped = {m.local_room_type_id for m in mappings}, {m.qloapps_product_id for m in mappings}
+    found = room_types.suggest(
+        [t for t in ours if t.id not in mapped[0]],
+        counts,
+        [p for p in answer.value if p.room_type_id not in mapped[1]],
+    )
+    items = [rehearsal.suggestion_document(s) for s in found]
+    return {"items": items, "total": len(items), "limit": 500, "offset": 0}
+
+
+@router.get("/mappings/reservations")
+async def reservation_mappings(
+    request: Request,
+    caller: CurrentFrontDesk,
+    property_id: PropertyId,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    status: str | None = None,
+    has_conflict: bool | None = None,
+) -> Page[ReservationMappingOut]:
+    """Which reservation is which booking."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await repository.reservation_mappings(
+            session, property_id, limit=limit, offset=offset, status=status, conflict=has_conflict
+        )
+    return Page(items=[ReservationMappingOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
+
+
+@router.get("/mappings/customers")
+async def customer_mappings(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, limit: Limit = 100, offset: Offset = 0
+) -> Page[CustomerMappingOut]:
+    """Which guest is which customer, and how that was found out."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await repository.customer_page(session, property_id, limit=limit, offset=offset)
+    items = [CustomerMappingOut.of(row, name) for row, name in rows]
+    return Page(items=items, total=total, limit=limit, offset=offset)
+
+
+@router.put("/mappings/customers/{mapping_id}")
+async def override_customer(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, mapping_id: UUID, body: CustomerMappingIn
+) -> CustomerMappingOut:
+    """Say who the customer really is; later bookings of this customer belong to that guest."""
+    async with channels_of(request).database.write() as tx:
+        row = await repository.customer_mapping(tx.session, property_id, mapping_id)
+        if row is None:
+            raise NotFound("There is no such mapping.")
+        guest = await guests.get(tx.session, property_id, body.local_guest_id)
+        row.local_guest_id, row.match_method = guest.id, "manual"
+        row.confidence_score, row.reasons = Decimal(1), [f"{caller.name} said so"]
+        await audit.record(tx, caller, "qloapps.match", "customer_mapping", row.id, {"guest_id": str(guest.id)})
+        await tx.session.flush()
+        await tx.session.refresh(row)
+        return CustomerMappingOut.of(row, guest.name)
+
+
+# --- attention ------------------------------------------------------------------------------------------------------
+
+
+@router.get("/attention")
+async def attention_list(
+    request: Request,
+    caller: CurrentFrontDesk,
+    property_id: PropertyId,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    closed: bool = False,
+) -> Page[AttentionOut]:
+    """What needs a person, oldest first."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await repository.attention_page(
+            session, property_id, limit=limit, offset=offset, open_only=not closed
+        )
+    items = [AttentionOut.of(row, attention.CAUSES[row.kind].retry) for row in rows]
+    return Page(items=items, total=total, limit=limit, offset=offset)
+
+
+@router.post("/attention/{attention_id}/retry", status_code=202)
+async def retry_attention(
+    request: Request, caller: CurrentManager, property_id: PropertyId, attention_id: UUID
+) -> dict[str, Any]:
+    """Do again what this is about."""
+    async with channels_of(request).database.write() as tx:
+        row = await repository.attention(tx.session, property_id, attention_id)
+        if row is None or row.closed_at is not None:
+            raise NotFound("There is no such open matter.")
+        if row.job_id is not None:
+            job_id = await queue.retry(tx, row.job_id)
+        elif row.reservation_id is not None:
+            job_id = await queue_push(tx, property_id, row.reservation_id)
+        elif row.qloapps_order_id is not None:
+            job_id = await queue_pull(tx, property_id, row.qloapps_order_id)
+        else:
+            raise Conflict("Trying again does not mend this.", code="NO_RETRY", action=row.action)
+        await audit.record(tx, caller, "attention.retry", "attention", row.id, {"kind": row.kind})
+        return {"job_id": str(job_id)}
+
+
+@router.post("/attention/{attention_id}/dismiss")
+async def dismiss_attention(
+    request: Request, caller: CurrentManager, property_id: PropertyId, attention_id: UUID
+) -> dict[str, Any]:
+    """Close it: a person has seen it and needs nothing more. The same cause opens it again."""
+    async with channels_of(request).database.write() as tx:
+        row = await repository.attention(tx.session, property_id, attention_id)
+        if row is None or row.closed_at is not None:
+            raise NotFound("There is no such open matter.")
+        await attention.close_cause(tx, property_id, row.kind, row.key, by=caller.name)
+        if row.job_id is not None:
+            await queue.dismiss(tx, row.job_id)
+        await audit.record(tx, caller, "attention.dismiss", "attention", row.id, {"kind": row.kind})
+    return {"closed": True}
+
+
+# --- before go-live, log and health ---------------------------------------------------------------------------------
+
+
+@router.get("/rehearsal")
+async def get_rehearsal(request: Request, caller: CurrentManager, property_id: PropertyId) -> dict[str, Any]:
+    """What the first synchronisation would do on both sides."""
+    return await rehearsal.rehearse(channels_of(request), property_id)
+
+
+@router.post("/go-live")
+async def go_live(request: Request, caller: CurrentAdmin, property_id: PropertyId, body: GoLiveIn) -> ConfigOut:
+    """Approve the rehearsal and keep it."""
+    channels = channels_of(request)
+    config = await rehearsal.go_live(channels, property_id, body.mode, caller.name)
+    await _audit(channels, caller, "qloapps.go-live", "qloapps_config", config.id, {"mode": body.mode})
+    return ConfigOut.of(config)
+
+
+@router.get("/sync-logs")
+async def sync_logs(
+    request: Request,
+    caller: CurrentFrontDesk,
+    property_id: PropertyId,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    success: bool | None = None,
+    direction: str | None = None,
+    operation: str | None = None,
+    reservation_id: UUID | None = None,
+    qloapps_id: int | None = None,
+) -> Page[SyncLogOut]:
+    """What was done, newest first."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await repository.sync_logs(
+            session,
+            property_id,
+            limit=limit,
+            offset=offset,
+            success=success,
+            direction=direction,
+            operation=operation,
+            reservation_id=reservation_id,
+            order_id=qloapps_id,
+        )
+    return Page(items=[SyncLogOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
+
+
+@router.get("/sync-status")
+async def sync_status(request: Request, caller: CurrentFrontDesk, property_id: PropertyId) -> dict[str, Any]:
+    """What runs, and the last run of each type."""
+    return await status.sync_status(channels_of(request), property_id)
+
+
+@router.get("/health")
+async def health(request: Request, caller: CurrentFrontDesk, property_id: PropertyId) -> dict[str, Any]:
+    """Whether synchronising works, and if not, why."""
+    return await status.health(channels_of(request), property_id)
+
+
+async def _audit(
+    channels: Channels, caller: Caller, action: str, kind: str, entity_id: UUID, detail: dict[str, Any]
+) -> None:
+    async with channels.database.write() as tx:
+        await audit.record(tx, caller, action, kind, entity_id, detail)

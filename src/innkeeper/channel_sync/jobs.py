@@ -1,0 +1,163 @@
+"""What the workers run for channel sync, and what the scheduler asks them to run."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync import attention, repository, work
+from innkeeper.channel_sync.absorb import absorb
+from innkeeper.channel_sync.book import open_book
+from innkeeper.channel_sync.connection import Channels
+from innkeeper.channel_sync.details import fetch_details
+from innkeeper.channel_sync.inbound import InboundOptions
+from innkeeper.channel_sync.inbound import run as run_inbound
+from innkeeper.channel_sync.outbound import push
+from innkeeper.channel_sync.result import SyncResult
+from innkeeper.channel_sync.runs import KINDS, Request, note_contact, run_in_lane
+from innkeeper.channel_sync.tables import Config
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.jobs.queue import Job
+from innkeeper.jobs.worker import Handler
+from innkeeper.storage.database import Database, Tx
+
+#: Seconds between two looks whether anything has changed there; a look that finds nothing costs two requests.
+PEEK_SECONDS = 10.0
+
+
+def handlers(channels: Channels) -> Mapping[str, Handler]:
+    """Return what to do for each kind of job."""
+
+    async def do_push(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        outcome = await push(link, UUID(job.payload["reservation_id"]), SyncResult())
+        return await _noted(channels.database, job.property_id, outcome)
+
+    async def do_poll(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        outcome = await run_inbound(link, InboundOptions(), SyncResult())
+        return await _noted(channels.database, job.property_id, outcome)
+
+    async def do_pull(job: Job) -> Outcome[Any]:
+        return await pull(channels, job.property_id, int(job.payload["order_id"]))
+
+    async def do_details(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        return await fetch_details(link, int(job.payload["order_id"]))
+
+    async def do_sync(job: Job) -> Outcome[Any]:
+        asked = job.payload.get("sync_id")
+        request = Request.of(job.payload)
+        result = await run_in_lane(channels, job.property_id, request, UUID(asked) if asked else None)
+        # A run that failed is written down as such; the next one starts where this one ended.
+        return Done(result.document())
+
+    async def do_prune(job: Job) -> Outcome[Any]:
+        async with channels.database.write() as tx:
+            config = await repository.config(tx.session, job.property_id)
+            if config is None:
+                return Done(0)
+            before = utc_now() - timedelta(days=config.log_retention_days)
+            return Done(
+                await repository.prune_logs(tx.session, job.property_id, before=before, keep=config.log_retention_rows)
+            )
+
+    return {
+        work.PUSH: do_push,
+        work.POLL: do_poll,
+        work.PULL: do_pull,
+        work.DETAILS: do_details,
+        work.SYNC: do_sync,
+        work.PRUNE: do_prune,
+    }
+
+
+async def pull(channels: Channels, property_id: UUID, order_id: int) -> Outcome[str]:
+    """Fetch one booking now, changed or not, and store it."""
+    link = await channels.link(property_id)
+    answer = await link.connector.booking(order_id)
+    if not isinstance(answer, Done):
+        return answer
+    if answer.value is None:
+        return Done("unknown there")
+    async with link.database.write() as tx:
+        book = await open_book(tx, link, [answer.value])
+        return Done(await absorb(book, answer.value, SyncResult()))
+
+
+async def on_dead(tx: Tx, job: Job) -> None:
+    """Tell a person about work that stopped; the row stays, and the button runs it again."""
+    if job.kind not in _WORDS:
+        return
+    reservation_id = job.payload.get("reservation_id")
+    await attention.open_cause(
+        tx,
+        job.property_id,
+        "dead_job",
+        f"{job.kind}:{job.key}",
+        job_id=job.id,
+        reservation_id=UUID(reservation_id) if reservation_id else None,
+        order_id=job.payload.get("order_id"),
+        what=_WORDS[job.kind],
+        detail=job.last_error or "no reason was given",
+    )
+
+
+async def on_recovered(tx: Tx, job: Job) -> None:
+    """Take the word back when the work is done after all."""
+    await attention.close_cause(tx, job.property_id, "dead_job", f"{job.kind}:{job.key}")
+
+
+_WORDS = {
+    work.PUSH: "sending a reservation",
+    work.POLL: "fetching bookings",
+    work.PULL: "fetching a booking",
+    work.DETAILS: "fetching remarks and services",
+    work.SYNC: "a synchronisation",
+    work.PRUNE: "tidying the log",
+}
+
+
+async def peek(database: Database) -> None:
+    """Queue a look for every connection that fetches bookings by itself."""
+    async with database.read() as session:
+        configs = await repository.enabled_configs(session)
+    wanted = [config.property_id for config in configs if config.sync_reservations_inbound]
+    if wanted:
+        async with database.write() as tx:
+            for property_id in wanted:
+                await work.queue_poll(tx, property_id)
+
+
+async def start_due_syncs(database: Database) -> None:
+    """Queue the synchronisation of every connection whose interval has passed since it last ran."""
+    async with database.write() as tx:
+        for config in await repository.enabled_configs(tx.session):
+            runs = await repository.last_runs(tx.session, config.property_id)
+            started = [run.started_at for run in runs.get(KINDS["all"], {}).values()]
+            due = max(started, default=None)
+            if due is None or utc_now() - due >= timedelta(minutes=config.sync_interval_minutes):
+                await work.queue_scheduled(tx, config.property_id)
+
+
+async def prune(database: Database) -> None:
+    """Queue the tidying of every connection's log."""
+    async with database.write() as tx:
+        for config in await repository.all_configs(tx.session):
+            await work.queue_prune(tx, config.property_id)
+
+
+async def _noted(database: Database, property_id: UUID, outcome: Outcome[Any]) -> Outcome[Any]:
+    """Write down that the far side answered or did not, once it changes."""
+    async with database.read() as session:
+        config = await repository.config(session, property_id)
+    if config is None or (isinstance(outcome, Done) and config.consecutive_failures == 0 and _fresh(config)):
+        return outcome
+    async with database.write() as tx:
+        await note_contact(tx, property_id, outcome)
+    return outcome
+
+
+def _fresh(config: Config) -> bool:
+    return config.last_successful_sync is not None and utc_now() - config.last_successful_sync < timedelta(seconds=30)

@@ -1,0 +1,221 @@
+"""Runs synchronisations: one at a time in a property's lane, each with its row, its counts and its end."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from innkeeper.channel_sync import attention, repository
+from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
+from innkeeper.channel_sync.inbound import InboundOptions
+from innkeeper.channel_sync.inbound import run as run_inbound
+from innkeeper.channel_sync.outbound import push
+from innkeeper.channel_sync.result import SyncResult
+from innkeeper.channel_sync.room_types import sync_room_types
+from innkeeper.channel_sync.tables import Config, SyncState
+from innkeeper.channel_sync.work import queue_sync
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.errors import Invalid
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
+from innkeeper.house import properties
+from innkeeper.jobs.leases import lease
+from innkeeper.storage.database import Tx
+
+log = structlog.get_logger(__name__)
+
+#: What can be asked for, and the name of its runs in `qloapps_sync_state`.
+KINDS: Mapping[str, str] = {
+    "inbound": "qloapps_reservations_inbound",
+    "outbound": "qloapps_reservations_outbound",
+    "room-types": "qloapps_room_types_inbound",
+    "all": "qloapps_full_sync",
+}
+
+#: Seconds that a person waits for the work in hand to finish before he is told that the lane is busy.
+LANE_WAIT = 60.0
+LANE_TTL = 60.0
+
+#: After so many failures in a row a person is told; a single one mends itself.
+FAILURES_WORTH_A_WORD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked to synchronise; the fields are those of the API's body."""
+
+    what: str = "all"
+    full: bool = False
+    since: datetime | None = None
+    limit: int | None = None
+    dry_run: bool = False
+    create_missing: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """Return the request as a job carries it."""
+        return {
+            "what": self.what,
+            "full": self.full,
+            "since": self.since.isoformat() if self.since else None,
+            "limit": self.limit,
+            "dry_run": self.dry_run,
+            "create_missing": self.create_missing,
+        }
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Request":
+        """Return the request that a job carries."""
+        since = options.get("since")
+        return cls(
+            what=options.get("what", "all"),
+            full=bool(options.get("full")),
+            since=datetime.fromisoformat(since) if since else None,
+            limit=options.get("limit"),
+            dry_run=bool(options.get("dry_run")),
+            create_missing=bool(options.get("create_missing")),
+        )
+
+
+async def start(channels: Channels, property_id: UUID, request: Request) -> UUID:
+    """Put a run on the queue and return its id. Raises NotFound when nothing is connected."""
+    async with channels.database.write() as tx:
+        await require_config(tx.session, property_id)
+        state = _new_state(property_id, request, "queued")
+        tx.session.add(state)
+        await queue_sync(tx, property_id, state.id, request.options())
+    return state.id
+
+
+async def run_now(channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None) -> SyncResult:
+    """Run here and now, alone in the property's lane. Raises LeaseHeld when the lane stays busy, NotFound."""
+    async with lease(channels.database, lane(property_id), f"sync:{utc_now().timestamp()}", LANE_TTL, LANE_WAIT):
+        return await run_in_lane(channels, property_id, request, sync_id)
+
+
+async def run_in_lane(
+    channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None
+) -> SyncResult:
+    """Run a synchronisation; the caller holds the lane. Raises Invalid for something that cannot be synchronised."""
+    if request.what not in KINDS:
+        raise Invalid.field("what", f"{request.what!r} is not one of {', '.join(KINDS)}.")
+    link = await channels.link(property_id)
+    result = SyncResult(dry_run=request.dry_run)
+    result.sync_id = await _begin(link, request, sync_id)
+    outcome: Outcome[Any] = Done(None)
+    for part in _parts(request.what, link.config):
+        outcome = await part(link, request, result)
+        if not isinstance(outcome, Done):
+            break
+    result.finish()
+    await _end(link, result, outcome)
+    return result
+
+
+def _parts(what: str, config: Config) -> list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]]:
+    parts: list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]] = []
+    if what in ("room-types", "all"):
+        parts.append(_room_types)
+    if what == "inbound" or (what == "all" and config.sync_reservations_inbound):
+        parts.append(_inbound)
+    if what == "outbound" or (what == "all" and config.sync_reservations_outbound):
+        parts.append(_outbound)
+    return parts
+
+
+async def _room_types(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    return await sync_room_types(link, result, create_missing=request.create_missing, dry_run=request.dry_run)
+
+
+async def _inbound(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    options = InboundOptions(
+        full=request.full,
+        since=request.since,
+        limit=request.limit,
+        dry_run=request.dry_run,
+        sync_state_id=None if request.dry_run else result.sync_id,
+    )
+    return await run_inbound(link, options, result)
+
+
+async def _outbound(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    """Push whatever the broker may not know yet: never sent, unsettled, or changed since it was agreed."""
+    async with link.database.read() as session:
+        house = await properties.get(session, link.property_id)
+        found = [
+            *await repository.unsettled_mappings(session, link.property_id),
+            *await repository.changed_since_agreed(session, link.property_id),
+            *await repository.unsent_reservations(session, link.property_id, house.business_date),
+        ]
+    waiting = list(dict.fromkeys(found))
+    for reservation_id in waiting[: request.limit]:
+        outcome = await push(link, reservation_id, result, dry_run=request.dry_run)
+        if isinstance(outcome, Later) and outcome.after_seconds == 0:
+            outcome = await push(link, reservation_id, result, dry_run=request.dry_run)
+        if _is_down(outcome):
+            return outcome
+    return Done(result)
+
+
+def _is_down(outcome: Outcome[Any]) -> bool:
+    """Whether the far side cannot be spoken to at all, so that the next reservation would fare no better."""
+    return isinstance(outcome, Later | Unknown) or (isinstance(outcome, Refused) and outcome.code == "ACCESS")
+
+
+async def _begin(link: Link, request: Request, sync_id: UUID | None) -> UUID:
+    async with link.database.write() as tx:
+        state = await repository.sync_state(tx.session, link.property_id, sync_id) if sync_id else None
+        if state is None:
+            state = _new_state(link.property_id, request, "running")
+            tx.session.add(state)
+        state.status, state.started_at = "running", utc_now()
+        return state.id
+
+
+async def _end(link: Link, result: SyncResult, outcome: Outcome[Any]) -> None:
+    async with link.database.write() as tx:
+        state = await repository.sync_state(tx.session, link.property_id, result.sync_id) if result.sync_id else None
+        if state is not None:
+            done = isinstance(outcome, Done)
+            state.status = "completed" if done else "failed"
+            state.completed_at = utc_now()
+            state.last_successful_sync = state.completed_at if done else None
+            state.items_processed, state.items_created = result.synced, result.created
+            state.items_updated, state.items_failed = result.updated, result.failed
+            state.duration_ms = result.duration_ms
+            state.error_message = "; ".join(result.errors) or None
+            state.metadata_ = {**state.metadata_, "requests": result.requests, "skipped": result.skipped}
+            state.sync_cursor = await repository.cursor(tx.session, link.property_id)
+        await note_contact(tx, link.property_id, outcome)
+
+
+async def note_contact(tx: Tx, property_id: UUID, outcome: Outcome[Any]) -> None:
+    """Keep when the far side last answered, and open or close the causes that say it does not."""
+    config = await repository.config(tx.session, property_id)
+    if config is None:
+        return
+    if isinstance(outcome, Done):
+        config.last_successful_sync, config.last_sync_error = utc_now(), None
+        if config.consecutive_failures:
+            config.consecutive_failures = 0
+        for kind in ("access", "unreachable"):
+            await attention.close_cause(tx, property_id, kind, "connection")
+        return
+    reason = outcome.message if isinstance(outcome, Refused) else outcome.reason
+    config.last_sync_error = reason
+    config.consecutive_failures += 1
+    if isinstance(outcome, Refused):
+        await attention.open_cause(tx, property_id, "access", "connection", detail=reason)
+    elif config.consecutive_failures >= FAILURES_WORTH_A_WORD:
+        await attention.open_cause(tx, property_id, "unreachable", "connection", detail=reason)
+
+
+def _new_state(property_id: UUID, request: Request, status: str) -> SyncState:
+    return SyncState(
+        property_id=property_id,
+        sync_type=KINDS.get(request.what, KINDS["all"]),
+        status=status,
+        started_at=utc_now(),
+        metadata_=request.options(),
+    )

@@ -1,0 +1,185 @@
+"""The settings of a property's connection: checked at the door, encrypted where they are secret, tested on request."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync import repository
+from innkeeper.channel_sync.conflicts import Policy
+from innkeeper.channel_sync.connection import Channels
+from innkeeper.channel_sync.runs import note_contact
+from innkeeper.channel_sync.tables import Config
+from innkeeper.domain.channel import BrokerFacts
+from innkeeper.domain.errors import FieldError, Invalid
+from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.house import properties
+from innkeeper.storage.secrets import Keyring
+
+#: QloApps refuses a key of any other length before it looks at it.
+KEY = re.compile(r"[A-Za-z0-9]{32}")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
+MIN_INTERVAL, MAX_INTERVAL = 5, 60
+
+#: Fields of the API that are columns of the table and may be set.
+SETTABLE = frozenset(
+    (
+        "base_url",
+        "qloapps_hotel_id",
+        "sync_interval_minutes",
+        "sync_enabled",
+        "sync_reservations_inbound",
+        "sync_reservations_outbound",
+        "sync_availability",
+        "sync_rates",
+        "requests_per_minute",
+        "timeout_seconds",
+        "guest_match_threshold",
+        "phone_placeholder",
+        "log_retention_days",
+        "log_retention_rows",
+    )
+)
+
+#: Seconds by which the shop's clock may differ before somebody is told.
+SKEW_WORTH_A_WORD = 120
+
+
+async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any]) -> Config:
+    """Make or change the connection. Raises Invalid naming each field that is wrong.
+
+    Another shop or hotel begins with a new rehearsal and a new cursor, since nothing that was agreed holds there.
+    """
+    values = {name: value for name, value in values.items() if value is not None}
+    async with channels.database.write() as tx:
+        await properties.get(tx.session, property_id)
+        config = await repository.config(tx.session, property_id)
+        errors = _check(values, new=config is None)
+        if errors:
+            raise Invalid("; ".join(error.message for error in errors), errors=errors)
+        if config is None:
+            config = Config(property_id=property_id)
+            tx.session.add(config)
+        before = (config.base_url, config.qloapps_hotel_id)
+        for name in SETTABLE & values.keys():
+            setattr(config, name, values[name])
+        if "base_url" in values:
+            config.base_url = plain_address(values["base_url"])
+        if "api_key" in values:
+            config.api_key_encrypted = channels.keyring.encrypt(values["api_key"])
+        if "conflict_policy" in values:
+            config.conflict_policy = _policies(values["conflict_policy"])
+        if before[0] is not None and before != (config.base_url, config.qloapps_hotel_id):
+            config.mode, config.approved_plan, config.approved_at = "rehearsal", None, None
+            await repository.forget_cursor(tx.session, property_id)
+        await tx.session.flush()
+        await tx.session.refresh(config)
+        return config
+
+
+def plain_address(base_url: str) -> str:
+    """Return the shop's address without a slash at its end and without /api, which we add ourselves."""
+    address = base_url.strip().rstrip("/")
+    return address.removesuffix("/api")
+
+
+async def test_connection(channels: Channels, property_id: UUID) -> Outcome[BrokerFacts]:
+    """Ask the shop who it is and what the key may do, and keep what it said. Raises NotFound when not connected."""
+    link = await channels.link(property_id)
+    answer = await link.connector.describe()
+    async with channels.database.write() as tx:
+        await note_contact(tx, property_id, answer)
+        if isinstance(answer, Done):
+            config = await repository.config(tx.session, property_id)
+            if config is not None:
+                config.shop_facts = facts_document(answer.value)
+    return answer
+
+
+def facts_document(facts: BrokerFacts) -> dict[str, Any]:
+    """Return what is kept of a connection test."""
+    document = asdict(facts)
+    document["languages"] = list(facts.languages)
+    document["missing_permissions"] = [asdict(permission) for permission in facts.missing_permissions]
+    document["warnings"] = list(facts.warnings)
+    return document
+
+
+def findings(facts: BrokerFacts, currency: str, timezone: str) -> list[str]:
+    """Return what does not fit between the shop and the house, in sentences for a person."""
+    sentences = [
+        f"The key may not {permission.method} {permission.resource}: grant it under "
+        "Advanced Parameters > Webservice in the shop's back office."
+        for permission in facts.missing_permissions
+    ]
+    if facts.currency != currency:
+        sentences.append(f"The shop sells in {facts.currency} and the house keeps its books in {currency}.")
+    if facts.timezone != timezone:
+        sentences.append(f"The shop's clock is in {facts.timezone} and the house's in {timezone}.")
+    if abs(facts.clock_skew_seconds) > SKEW_WORTH_A_WORD:
+        minutes = round(facts.clock_skew_seconds / 60)
+        sentences.append(f"The shop's clock is {minutes} minutes off; correct the time of its server.")
+    return [*sentences, *facts.warnings]
+
+
+async def rotate_secrets(channels: Channels, keyring: Keyring) -> int:
+    """Encrypt every stored key with the newest key of the ring; return how many. Raises SecretUnreadable."""
+    async with channels.database.write() as tx:
+        configs = await repository.all_configs(tx.session)
+        for config in configs:
+            config.api_key_encrypted = keyring.rotate(config.api_key_encrypted)
+        return len(configs)
+
+
+def _check(values: Mapping[str, Any], *, new: bool) -> list[FieldError]:
+    errors = []
+    if new:
+        errors += [
+            FieldError(name, f"{name} is needed to connect a QloApps.")
+            for name in ("base_url", "api_key", "qloapps_hotel_id")
+            if name not in values
+        ]
+    if "base_url" in values and not _URL.fullmatch(values["base_url"].strip()):
+        errors.append(
+            FieldError("base_url", "Write the shop's address as https://shop.example, without user, query or fragment.")
+        )
+    if "api_key" in values and not KEY.fullmatch(values["api_key"]):
+        errors.append(
+            FieldError("api_key", "A QloApps key has exactly 32 letters and digits; copy it from the back office.")
+        )
+    errors += _check_ranges(values)
+    if "conflict_policy" in values:
+        try:
+            _policies(values["conflict_policy"])
+        except ValueError:
+            words = ", ".join(Policy)
+            errors.append(FieldError("conflict_policy", f"A policy is one of {words}, or such a word for each field."))
+    return errors
+
+
+_RANGES: Sequence[tuple[str, int, int]] = (
+    ("qloapps_hotel_id", 1, 2**31 - 1),
+    ("sync_interval_minutes", MIN_INTERVAL, MAX_INTERVAL),
+    ("requests_per_minute", 1, 100_000),
+    ("timeout_seconds", 1, 300),
+    ("log_retention_days", 1, 3650),
+    ("log_retention_rows", 100, 10_000_000),
+    ("guest_match_threshold", 0, 1),
+)
+
+
+def _check_ranges(values: Mapping[str, Any]) -> list[FieldError]:
+    return [
+        FieldError(name, f"{name} must be between {least} and {most}.")
+        for name, least, most in _RANGES
+        if name in values and not least <= values[name] <= most
+    ]
+
+
+def _policies(value: Any) -> dict[str, str]:
+    """Return the policies as they are kept. Raises ValueError for a word that is none."""
+    if isinstance(value, str):
+        return {"default": str(Policy(value))}
+    return {"default": str(Policy.NEWEST), **{name: str(Policy(word)) for name, word in dict(value).items()}}
