@@ -1,7 +1,7 @@
 """The ports: what a context may ask of an outside system, whichever system it is."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from innkeeper.domain.channel import (
@@ -12,6 +12,20 @@ from innkeeper.domain.channel import (
     ChannelBooking,
     ChannelRoomType,
     WriteResult,
+)
+from innkeeper.domain.charge import (
+    Capabilities,
+    ChargeDraft,
+    ChargeReceipt,
+    Folio,
+    GuestProfile,
+    InHouseGuest,
+    PmsFacts,
+    PostedLine,
+    ReadBack,
+    RoomStatus,
+    VoidDraft,
+    VoidReceipt,
 )
 from innkeeper.domain.outcome import Outcome
 
@@ -96,3 +110,87 @@ class ChannelConnector(Protocol):
 
 #: Makes a ChannelConnector from a property's connection settings and its request budget.
 ChannelConnectorFactory = Callable[[Mapping[str, Any], RequestBudget], ChannelConnector]
+
+
+class PmsConnector(Protocol):
+    """A hotel's property management system, as far as charges to rooms need it. One instance serves one property.
+
+    No method raises for what the other side says or fails to say: that is the Outcome. Refused codes are those of
+    `domain.charge.PmsCode`. Reads may be repeated freely. A charge that ended Unknown must be looked up with
+    `find_charge` before anything is sent again, and what is not found proves nothing until
+    `capabilities.settle_seconds` have passed since it was sent; the Unknown's evidence holds `settles_after_seconds`
+    where the failure itself says more. What a PMS cannot do is Refused with NOT_SUPPORTED.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this PMS can do with these settings."""
+        ...
+
+    @property
+    def requests_made(self) -> int:
+        """How many requests have left since this connector was made."""
+        ...
+
+    async def describe(self, codes: Collection[str] = ()) -> Outcome[PmsFacts]:
+        """Test the connection: credentials, hotel, rights, and which of the outlets' `codes` the PMS does not know."""
+        ...
+
+    async def business_date(self) -> Outcome[date | None]:
+        """Return the PMS's open business date, None when it cannot tell."""
+        ...
+
+    async def find_room(self, room_number: str) -> Outcome[RoomStatus]:
+        """Return all who can be charged in the room; the number is text and matches as a whole.
+
+        Refused with ROOM_NOT_FOUND, or GUEST_CHECKED_OUT when those who were there today have left. A guest whose
+        charges are blocked is returned and says so.
+        """
+        ...
+
+    async def find_key_card(self, key_card: str) -> Outcome[RoomStatus]:
+        """Return the guest of a key card, by whatever its reader gives. Refused as in `find_room`."""
+        ...
+
+    async def find_reservation(self, reservation_id: str) -> Outcome[InHouseGuest]:
+        """Return one guest, wherever the stay is by now: moved, checked out. Refused with ROOM_NOT_FOUND if unknown."""
+        ...
+
+    async def charge(self, draft: ChargeDraft) -> Outcome[ChargeReceipt]:
+        """Post the lines of the draft, once; nothing is repeated in here.
+
+        Refused with GUEST_CHECKED_OUT, CHARGES_BLOCKED, CREDIT_EXCEEDED, OUTLET_NOT_MAPPED or POSTING_REJECTED: nothing
+        is owed. Later: nothing was done. Unknown: nobody knows.
+        """
+        ...
+
+    async def find_charge(self, draft: ChargeDraft) -> Outcome[ReadBack]:
+        """Return which lines of the draft stand in the PMS under its reference, wherever they were routed to."""
+        ...
+
+    async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
+        """Take the lines back. Looks first, so voiding twice is harmless, and half a void is finished by the next call.
+
+        After Unknown the next call must wait as after a charge.
+        """
+        ...
+
+    async def postings(self, business_date: date, codes: Collection[str] = ()) -> Outcome[Sequence[PostedLine]]:
+        """Return every charge and reversal of that business date, of the given codes or of all."""
+        ...
+
+    async def folio(self, reservation_id: str) -> Outcome[Folio]:
+        """Return a guest's bill as it stands."""
+        ...
+
+    async def guest_profile(self, guest_id: str) -> Outcome[GuestProfile | None]:
+        """Return who the guest is, None when the PMS does not know the profile."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+#: Makes a PmsConnector from a property's connection settings; a budget only where the PMS limits requests tightly.
+PmsConnectorFactory = Callable[[Mapping[str, Any], RequestBudget | None], PmsConnector]
