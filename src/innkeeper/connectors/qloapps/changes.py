@@ -1,0 +1,350 @@
+"""The incremental read: which bookings changed since a cursor, in as few requests as QloApps allows.
+
+No timestamp covers a booking: a cancellation stamps only the order, a check-in only the line. So two lists are read,
+`orders` and `room_bookings`, each from where the last poll got to, and then the whole of each touched booking.
+
+Requests. An idle poll is the two lists. N touched bookings cost at most three more for each `id_chunk` of them
+(lines, customers, and orders that only a line pointed to). Lists come in pages much larger than a chunk; pages of a
+list never overlap and never use an offset: the next page starts at the last second of the one before, whose rows at
+that second are put back, or, when a whole page bears one second, behind the last id of that second. So a row that is
+changed while the pages are read moves to the end and is met there, and no other row moves out of sight.
+
+Cursor. How far both lists have been delivered, in the shop's own timestamps, and a hash of every row inside the
+overlap that has been delivered, so that it costs nothing when the overlap is listed again. A run that takes several
+pages keeps its lists in memory; the cursor of each page suffices to go on without it.
+"""
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from innkeeper.connectors.qloapps import mapper, shop_time
+from innkeeper.connectors.qloapps.facts import ShopFacts
+from innkeeper.connectors.qloapps.reader import Loaded, QloAppsReader
+from innkeeper.connectors.qloapps.wire import LINE_FIELDS, ORDER_FIELDS, LineRow, OrderRow
+from innkeeper.domain.channel import ChangePage, ChannelBooking
+
+_CURSOR_VERSION = 1
+_HASH_BYTES = 6
+#: Orders of other hotels that are remembered, so that a busy neighbour in the same shop costs no requests.
+_FOREIGN_LIMIT = 100_000
+
+
+class _Row(Protocol):
+    @property
+    def id(self) -> int: ...
+    @property
+    def date_upd(self) -> str: ...
+    @property
+    def hash(self) -> int: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+@dataclass
+class _Stream(Generic[R]):
+    """One of the two lists, read page by page in the order of change."""
+
+    start: str
+    page_size: int
+    exhausted: bool = False
+    pages: int = 0
+    newest: str = ""
+    #: All rows up to this second have been listed.
+    horizon: str = ""
+    #: Set while one second fills whole pages: the last id listed of that second.
+    inside_second: int | None = None
+
+    def query(self) -> dict[str, str]:
+        """Return the filter, sorting and limit of the next page."""
+        if self.inside_second is not None:
+            return {
+                "filter[date_upd]": f"[{self.start}]",
+                "filter[id]": f">[{self.inside_second}]",
+                "sort": "[id_ASC]",
+                "limit": f"0,{self.page_size}",
+            }
+        return {
+            "filter[date_upd]": f"[{self.start},{shop_time.END}]",
+            "sort": "[date_upd_ASC,id_ASC]",
+            "limit": f"0,{self.page_size}",
+        }
+
+    def take(self, rows: list[R]) -> list[R]:
+        """Note where the next page starts and return those rows of this page that are complete up to there."""
+        self.pages += 1
+        full = len(rows) >= self.page_size
+        if rows:
+            self.newest = max(self.newest, rows[-1].date_upd)
+        if self.inside_second is not None:
+            if full:
+                self.inside_second = rows[-1].id
+            else:  # the second is done; the next page starts behind it
+                self.inside_second = None
+                self.start = _next_second(self.start)
+                self.horizon = self.start
+            return rows
+        if not full:
+            self.exhausted = True
+            return rows
+        last = rows[-1].date_upd
+        if rows[0].date_upd == last:
+            self.start, self.horizon, self.inside_second = last, last, rows[-1].id
+            return rows
+        self.start = self.horizon = last
+        return [row for row in rows if row.date_upd < last]
+
+
+@dataclass
+class _Touched:
+    """An order that changed: when it did first, and which rows said so."""
+
+    since: str
+    order: OrderRow | None = None
+    rows: list[_Row] = field(default_factory=list)
+
+
+@dataclass
+class _Run:
+    """A read that may take several pages."""
+
+    orders: _Stream[OrderRow]
+    lines: _Stream[LineRow]
+    progress: tuple[str, str]
+    #: Set while the run began at the beginning of time and one page held every line of the hotel.
+    whole: bool
+    known: set[int]
+    touched: dict[int, _Touched] = field(default_factory=dict)
+    all_lines: dict[int, list[LineRow]] = field(default_factory=lambda: defaultdict(list))
+    ready: list[tuple[ChannelBooking | int, _Touched]] = field(default_factory=list)
+    delivered: dict[int, str] = field(default_factory=dict)
+    cursor: Mapping[str, Any] | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether both lists have been read to their end."""
+        return self.orders.exhausted and self.lines.exhausted
+
+    def expect(self, row: _Row, stream: "_Stream[Any]") -> None:
+        """Note a row that has been read ahead of its list, so that meeting it there costs nothing."""
+        if not stream.exhausted and row.date_upd >= stream.horizon:
+            self.known.add(row.hash)
+
+    @property
+    def reach(self) -> tuple[tuple[str, bool], tuple[str, bool]]:
+        """How far each list has been read, and whether that is its end."""
+        return (self.orders.horizon, self.orders.exhausted), (self.lines.horizon, self.lines.exhausted)
+
+
+class QloAppsChanges:
+    """Answers `changes` from cursors; keeps the lists of an unfinished run."""
+
+    def __init__(self, reader: QloAppsReader) -> None:
+        self._reader = reader
+        self._settings = reader.client.settings
+        self._run: _Run | None = None
+        self._foreign: set[int] = set()
+
+    def cursor_at(self, since: datetime) -> dict[str, Any]:
+        """Return the cursor that begins at an aware instant; the shop's zone is applied when it is used."""
+        return {"v": _CURSOR_VERSION, "since": since.astimezone().isoformat()}
+
+    async def page(self, cursor: Mapping[str, Any] | None, limit: int) -> ChangePage:
+        """Return the next bookings. Raises QloAppsError; the cursor then stays good."""
+        run, self._run = self._run, None
+        if run is None or cursor is None or run.cursor != dict(cursor):
+            run = await self._start(cursor)
+        while len(run.ready) < limit:
+            eligible = self._eligible(run)
+            if len(eligible) >= self._settings.id_chunk or (eligible and run.exhausted):
+                await self._fetch(run, eligible[: self._settings.id_chunk])
+            elif run.exhausted:
+                break
+            else:
+                await self._list_more(run)
+        given, run.ready = run.ready[:limit], run.ready[limit:]
+        more = bool(run.ready or run.touched or not run.exhausted)
+        for _, touched in given:
+            run.delivered.update((row.hash, row.date_upd) for row in touched.rows)
+        after = self._cursor(run, more=more)
+        if more:
+            run.cursor = after
+            self._run = run
+        return ChangePage(
+            bookings=tuple(item for item, _ in given if not isinstance(item, int)),
+            cursor=after,
+            more=more,
+            gone=tuple(item for item, _ in given if isinstance(item, int)),
+        )
+
+    # a run ---------------------------------------------------------------------------------------------------------
+
+    async def _start(self, cursor: Mapping[str, Any] | None) -> _Run:
+        state = dict(cursor or {})
+        if "facts" in state:
+            try:
+                self._reader.remember(ShopFacts.from_json(state["facts"]))
+            except (KeyError, TypeError, ValueError):
+                pass  # facts of another make are read anew
+        facts = await self._reader.facts()
+        zone, overlap = facts.zone, self._settings.overlap_seconds
+        if "since" in state:
+            since = shop_time.to_shop(datetime.fromisoformat(state["since"]), zone)
+            progress = (since, since)
+        else:
+            progress = (str(state.get("orders", "")), str(state.get("lines", "")))
+        starts = [shop_time.poll_start(point, overlap, zone) for point in progress]
+        return _Run(
+            orders=_Stream(starts[0], self._settings.order_list_size),
+            lines=_Stream(starts[1], self._settings.line_list_size),
+            progress=progress,
+            whole=starts == [shop_time.BEGINNING] * 2,
+            known=_unpack(str(state.get("seen", ""))),
+        )
+
+    async def _list_more(self, run: _Run) -> None:
+        """List the next page of both lists at first, then of the one that has got less far."""
+        first = run.orders.pages == 0
+        orders_next = not run.orders.exhausted and (
+            first or run.lines.exhausted or run.orders.horizon <= run.lines.horizon
+        )
+        if orders_next:
+            self._take_orders(run, await self._order_page(run.orders))
+        if first or not orders_next:
+            self._take_lines(run, await self._line_page(run.lines))
+
+    async def _order_page(self, stream: _Stream[OrderRow]) -> list[OrderRow]:
+        query = {"date": "1", **stream.query(), "display": f"[{ORDER_FIELDS}]"}
+        rows = await self._reader.client.rows("orders", "orders", query)
+        return stream.take([OrderRow.parse(row) for row in rows])
+
+    async def _line_page(self, stream: _Stream[LineRow]) -> list[LineRow]:
+        query = {
+            "date": "1",
+            **stream.query(),
+            "filter[id_hotel]": f"[{self._settings.hotel_id}]",
+            "display": f"[{LINE_FIELDS}]",
+        }
+        rows = await self._reader.client.rows("room_bookings", "bookings", query)
+        return stream.take([LineRow.parse(row) for row in rows])
+
+    def _take_orders(self, run: _Run, rows: Iterable[OrderRow]) -> None:
+        for row in rows:
+            if row.hash in run.known or row.id in self._foreign:
+                run.delivered[row.hash] = row.date_upd
+            else:
+                touched = run.touched.setdefault(row.id, _Touched(row.date_upd))
+                touched.order = row
+                touched.since = min(touched.since, row.date_upd)
+                touched.rows.append(row)
+
+    def _take_lines(self, run: _Run, rows: Iterable[LineRow]) -> None:
+        run.whole = run.whole and run.lines.exhausted and run.lines.pages == 1
+        for row in rows:
+            if run.whole:
+                run.all_lines[row.order_id].append(row)
+            if row.hash in run.known or row.order_id == 0:  # a line without an order is a block
+                run.delivered[row.hash] = row.date_upd
+            else:
+                touched = run.touched.setdefault(row.order_id, _Touched(row.date_upd))
+                touched.since = min(touched.since, row.date_upd)
+                touched.rows.append(row)
+
+    def _eligible(self, run: _Run) -> list[int]:
+        """Return the touched orders before which nothing can turn up any more, in the order of change."""
+        limits = [horizon for horizon, exhausted in run.reach if not exhausted]
+        until = min(limits, default=None)
+        ids = [i for i, touched in run.touched.items() if until is None or touched.since <= until]
+        return sorted(ids, key=lambda i: (run.touched[i].since, i))
+
+    async def _fetch(self, run: _Run, ids: list[int]) -> None:
+        """Read the bookings whole and put them in the queue."""
+        known = {i: order for i in ids if (order := run.touched[i].order) is not None}
+        found, gone = await self._reader.orders_by_id([i for i in ids if i not in known])
+        loaded = await self._complete(run, {**known, **found}, gone)
+        bookings = await self._reader.map(loaded)
+        for order_id in ids:
+            touched = run.touched.pop(order_id)
+            order, lines = loaded.orders.get(order_id), loaded.lines.get(order_id, ())
+            if order is not None:
+                touched.rows.append(order)
+                run.expect(order, run.orders)
+            for line in lines:
+                touched.rows.append(line)
+                run.expect(line, run.lines)
+            if order_id in bookings and (lines or bookings[order_id].our_reference):
+                run.ready.append((bookings[order_id], touched))
+                continue
+            run.delivered.update((row.hash, row.date_upd) for row in touched.rows)
+            if order_id in loaded.gone:
+                run.ready.append((order_id, touched))
+            elif lines and not self._reader.is_ours(lines) and len(self._foreign) < _FOREIGN_LIMIT:
+                self._foreign.add(order_id)
+
+    async def _complete(self, run: _Run, orders: Mapping[int, OrderRow], gone: Iterable[int]) -> Loaded:
+        """Return the orders with lines and customers; no request for lines where the list held all that there are."""
+        if not run.whole:
+            return await self._reader.complete(orders, tuple(gone))
+        lines = {i: run.all_lines[i] for i in orders if i in run.all_lines}
+        # the list holds our hotel's lines only, so an order of ours without any may be a sister hotel's
+        doubtful = [i for i, order in orders.items() if i not in lines and mapper.reference_in(order.source)]
+        if doubtful:
+            lines |= await self._reader.lines_of(doubtful)
+        customers = await self._reader.customers_by_id(orders[i].customer_id for i in lines)
+        return Loaded(orders, lines, customers, tuple(gone))
+
+    # the cursor ----------------------------------------------------------------------------------------------------
+
+    def _cursor(self, run: _Run, *, more: bool) -> dict[str, Any]:
+        """Return how far both lists have been delivered, and the rows behind that which have been."""
+        # never beyond their own clock: a row stamped in the future must not hide the rows before it
+        now = shop_time.to_shop(self._reader.client.server_now(), self._zone)
+        if more:
+            waiting = [touched.since for touched in run.touched.values()]
+            waiting += [touched.since for _, touched in run.ready]
+            points = [
+                min([*waiting, *([] if exhausted else [horizon])], default=start)
+                for (horizon, exhausted), start in zip(run.reach, run.progress, strict=True)
+            ]
+        else:
+            points = [run.orders.newest, run.lines.newest]
+        points = [min(max(start, point), now) for start, point in zip(run.progress, points, strict=True)]
+        earliest = min(shop_time.poll_start(each, self._settings.overlap_seconds, self._zone) for each in points)
+        run.delivered = {value: stamp for value, stamp in run.delivered.items() if stamp >= earliest}
+        facts = self._reader.known_facts
+        return {
+            "v": _CURSOR_VERSION,
+            "orders": points[0],
+            "lines": points[1],
+            "seen": _pack(run.delivered),
+            **({"facts": facts.to_json()} if facts else {}),
+        }
+
+    @property
+    def _zone(self) -> Any:
+        facts = self._reader.known_facts
+        if facts is None:
+            raise RuntimeError("a run has begun without the facts of the shop")
+        return facts.zone
+
+
+def _next_second(stamp: str) -> str:
+    wall = shop_time.parse(stamp)
+    return (wall + timedelta(seconds=1)).strftime(shop_time.FORMAT) if wall else stamp
+
+
+def _pack(hashes: Iterable[int]) -> str:
+    """Return the hashes as text: eight characters each, since thousands of rows can lie inside the overlap."""
+    return base64.b64encode(b"".join(value.to_bytes(_HASH_BYTES) for value in sorted(hashes))).decode()
+
+
+def _unpack(text: str) -> set[int]:
+    try:
+        raw = base64.b64decode(text.encode(), validate=True)
+    except ValueError:
+        return set()
+    return {int.from_bytes(raw[i : i + _HASH_BYTES]) for i in range(0, len(raw), _HASH_BYTES)}

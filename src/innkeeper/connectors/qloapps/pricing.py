@@ -1,0 +1,33 @@
+"""Prices in the direction of QloApps: net from gross, the 1.7.0 fault compensated; pure."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+#: What came back may differ from what was sent by this much: 1.7.0 rounds after its own multiplication [490]-[492].
+PRICE_TOLERANCE = Decimal("0.01")
+
+_SIX = Decimal("0.000001")
+
+
+def net_of(gross: Decimal, tax_rate: Decimal) -> Decimal:
+    """Return the price without tax, to six digits, of a price with tax. `tax_rate` is a fraction: 0.23."""
+    return (gross / (1 + tax_rate)).quantize(_SIX, ROUND_HALF_UP)
+
+
+def price_to_send(net: Decimal, nights: int, *, price_fault: bool) -> Decimal:
+    """Return the `unit_price_without_tax` that makes QloApps store `net` for the stay.
+
+    1.7.0 prices N nights with a rule over N-1 of them and so stores N/(N-1) of what is sent [170/120]-[170/123].
+    """
+    if price_fault and nights >= 2:
+        return (net * (nights - 1) / nights).quantize(_SIX, ROUND_HALF_UP)
+    return net
+
+
+def corrected(sent: Decimal, wanted: Decimal, got: Decimal) -> Decimal:
+    """Return what to send instead when `sent` came back as `got`: in proportion, since every fault seen is a factor."""
+    return (sent * wanted / got).quantize(_SIX, ROUND_HALF_UP) if got else wanted
+
+
+def close(one: Decimal, other: Decimal) -> bool:
+    """Whether two amounts are equal to a cent."""
+    return abs(one - other) <= PRICE_TOLERANCE

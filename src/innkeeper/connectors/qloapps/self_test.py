@@ -1,0 +1,98 @@
+"""The connection test: who answers, what the key may do, what is missing and where to grant it."""
+
+from collections.abc import Mapping
+
+from innkeeper.connectors.qloapps.errors import QloAppsAuthenticationError, QloAppsNotFoundError
+from innkeeper.connectors.qloapps.reader import SNAPSHOT_RESOURCES, SNAPSHOT_VERSION, QloAppsReader
+from innkeeper.connectors.qloapps.wire import text_of
+from innkeeper.domain.channel import BrokerFacts, Permission
+
+#: Rights that the connector needs (WEBSERVICE.md section 14.1; `hotel_ari` is a search by POST, and order states are
+#: read from `configurations` where they are shown).
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "bookings": ("GET", "POST", "PUT"),
+    "orders": ("GET", "PUT"),
+    "room_bookings": ("GET", "PUT"),
+    "order_histories": ("POST",),
+    "order_payments": ("GET",),
+    "order_states": ("GET",),
+    "customers": ("GET",),
+    "hotels": ("GET",),
+    "room_types": ("GET",),
+    "hotel_room_types": ("GET",),
+    "hotel_rooms": ("GET",),
+    "services": ("GET",),
+    "feature_prices": ("GET", "POST", "PUT", "DELETE"),
+    "hotel_ari": ("POST",),
+    "configurations": ("GET",),
+    "currencies": ("GET",),
+    "languages": ("GET",),
+}
+
+#: A clock that is further off than this makes check-in times and cursors doubtful.
+SKEW_WARNING_SECONDS = 120.0
+
+
+async def describe(reader: QloAppsReader) -> BrokerFacts:
+    """Return what a connection test learns. Raises QloAppsError when the key or the address is refused."""
+    granted = await _granted(reader)
+    missing = tuple(
+        Permission(resource, method, granted=False)
+        for resource, methods in NEEDED.items()
+        for method in methods
+        if method not in granted.get(resource, ())
+    )
+    lacking = {permission.resource for permission in missing if permission.method == "GET"}
+    warnings: list[str] = []
+    hotel_name = await _hotel_name(reader, warnings) if "hotels" not in lacking else ""
+    languages: tuple[str, ...] = ()
+    if "languages" not in lacking:
+        rows = await reader.client.rows("languages", "languages", {"display": "[id,iso_code]"})
+        languages = tuple(str(row["iso_code"]) for row in rows)
+    skew = reader.client.clock_skew_seconds
+    if abs(skew) > SKEW_WARNING_SECONDS:
+        warnings.append(f"QloApps' clock is {abs(skew):.0f} seconds {'ahead' if skew > 0 else 'behind'}.")
+    if {"configurations", "currencies"} & lacking:
+        return BrokerFacts("unknown", hotel_name, "", "", languages, True, skew, missing, tuple(warnings))
+    facts = await reader.facts(fresh=True)
+    version = facts.version or (SNAPSHOT_VERSION if SNAPSHOT_RESOURCES & set(granted) else "unknown")
+    if facts.price_fault:
+        warnings.append("This version stores stay prices wrongly (times N/(N-1)); Innkeeper compensates and checks.")
+    if version == "unknown":
+        warnings.append("QloApps does not tell its version; prices are checked after every write.")
+    return BrokerFacts(
+        version=version,
+        hotel_name=hotel_name,
+        timezone=facts.timezone,
+        currency=facts.currency(facts.default_currency_id) or "",
+        languages=languages,
+        phone_required=facts.phone_required,
+        clock_skew_seconds=skew,
+        missing_permissions=missing,
+        warnings=tuple(warnings),
+    )
+
+
+async def _granted(reader: QloAppsReader) -> dict[str, set[str]]:
+    """Return the methods that the key may use on each resource; only the XML form tells them [001]."""
+    root = await reader.client.get_xml("")
+    api = root.find("api")
+    granted: dict[str, set[str]] = {}
+    for resource in api if api is not None else ():
+        if isinstance(resource.tag, str):
+            granted[resource.tag] = {str(name).upper() for name, value in resource.attrib.items() if value == "true"}
+    return granted
+
+
+async def _hotel_name(reader: QloAppsReader, warnings: list[str]) -> str:
+    try:
+        document = await reader.client.get_json(f"hotels/{reader.hotel_id}", {"language": "1"})
+        hotel = document["hotel"]
+    except QloAppsNotFoundError:
+        warnings.append(f"QloApps has no hotel with the id {reader.hotel_id}.")
+        return ""
+    except QloAppsAuthenticationError:
+        return ""
+    if not int(hotel.get("active") or 0):
+        warnings.append("The hotel is switched off in QloApps.")
+    return text_of(hotel.get("hotel_name"))

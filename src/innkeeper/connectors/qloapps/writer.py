@@ -1,0 +1,398 @@
+"""Makes and cancels bookings at QloApps, so that no lost answer makes a second one, and proves what stands there."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from lxml import etree
+
+from innkeeper.connectors.qloapps import composing, guest, mapper, pricing, shop_time
+from innkeeper.connectors.qloapps.config import BOOKING_STATUS_NEW, PAYMENT_STATUS_AWAITING
+from innkeeper.connectors.qloapps.errors import POLICY, Kind, Proof, QloAppsError, outcome_of, proof_of
+from innkeeper.connectors.qloapps.facts import ShopFacts
+from innkeeper.connectors.qloapps.lines import LineWriter, WriteInDoubt
+from innkeeper.connectors.qloapps.matching import Matched, Pair, active, differences, match
+from innkeeper.connectors.qloapps.reader import QloAppsReader
+from innkeeper.connectors.qloapps.wire import BookingOut, CustomerOut, OrderRow
+from innkeeper.domain.channel import BookingDraft, BookingState, ChannelBooking, WriteResult
+from innkeeper.domain.outcome import Actor, Done, Outcome, Refused, Unknown
+from innkeeper.domain.stay import Stay, StayStatus
+
+_log = logging.getLogger(__name__)
+
+#: Flags of WriteResult.adjusted besides those of the guest.
+ROOM_MOVED = "room_moved"
+DUPLICATE_CANCELLED = "duplicate_cancelled"
+PRICE_CORRECTED = "price_corrected"
+
+_STATUS_IDS = {StayStatus.CONFIRMED: "1", StayStatus.CHECKED_IN: "2", StayStatus.CHECKED_OUT: "3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A booking as it stands after a write, with what had to be adjusted and what is not as it should be."""
+
+    booking: ChannelBooking
+    flags: tuple[str, ...]
+    mismatches: tuple[str, ...]
+
+
+class QloAppsWriter:
+    """POST of bookings, cancellation, and the checks after every write. Methods raise QloAppsError and WriteInDoubt."""
+
+    def __init__(self, reader: QloAppsReader) -> None:
+        self.reader = reader
+        self.client = reader.client
+        self.lines = LineWriter(reader)
+        self._settings = reader.client.settings
+
+    # making --------------------------------------------------------------------------------------------------------
+
+    async def create(self, draft: BookingDraft) -> Outcome[WriteResult]:
+        """Make the booking, or return the one that an earlier try made."""
+        facts = await self.reader.facts_for_writing()
+        refused = await self.refusal(draft, facts)
+        if refused is not None:
+            return refused
+        source = mapper.source_for(draft.reference)
+        earlier = await self.reader.orders_by_source(source)
+        if earlier:
+            return await self._adopt(earlier, draft, facts)
+        who = await self._customer(draft)
+        rates = await self.tax_rates(draft)
+        remark, changed = guest.remark(draft.remark)
+        flags = (*who.flags, *([guest.REMARK_ADJUSTED] if changed else []))
+        rooms = [composing.new_room(line, rates[line.room_type_id]) for line in active(draft)]
+        out = BookingOut(
+            hotel_id=self._settings.hotel_id,
+            currency=draft.currency,
+            customer=who.customer,
+            groups=composing.groups_for_post(rooms, facts),
+            source=source,
+            remark=remark,
+            paid=float(draft.paid) if draft.paid else None,
+            booking_status=BOOKING_STATUS_NEW,
+            payment_status=PAYMENT_STATUS_AWAITING,
+        )
+        failure: QloAppsError | None = None
+        try:
+            await self.client.send_booking("POST", "bookings", out.document())
+        except QloAppsError as error:
+            if proof_of(error) is Proof.NOTHING_DONE:
+                return outcome_of(error)
+            failure = error
+        return await self._after_post(draft, facts, flags, rates, failure)
+
+    async def _after_post(
+        self,
+        draft: BookingDraft,
+        facts: ShopFacts,
+        flags: Sequence[str],
+        rates: Mapping[int, Decimal],
+        failure: QloAppsError | None,
+    ) -> Outcome[WriteResult]:
+        """Look up what the POST made: it is told by what stands there, not by what was answered."""
+        evidence: dict[str, Any] = {"reference": draft.reference, "answer": failure.code if failure else "clean"}
+        try:
+            made = await self.reader.orders_by_source(mapper.source_for(draft.reference))
+        except QloAppsError as error:
+            return Unknown(
+                "The booking was sent to QloApps; looking whether it arrived failed.", evidence | {"look": error.code}
+            )
+        if not made:
+            if failure is None or proof_of(failure) is Proof.STILL_OPEN:
+                return Unknown("The booking was sent to QloApps and is not to be seen there (yet).", evidence)
+            return outcome_of(failure)
+        try:
+            return await self._finish(made, draft, facts, flags, rates)
+        except QloAppsError as error:
+            # the booking is there: the same call again finds it and goes on with what is missing
+            return outcome_of(error)
+
+    async def _adopt(self, orders: Sequence[OrderRow], draft: BookingDraft, facts: ShopFacts) -> Outcome[WriteResult]:
+        """Return the booking that an earlier try made, as it stands; what differs is told, not changed."""
+        kept, flags, mismatches = await self._one_of(orders, draft, facts)
+        booking = await self._booking(kept)
+        if isinstance(booking, Refused):
+            return booking
+        if booking.state is not BookingState.OPEN:
+            mismatches.append(f"The booking is {booking.state} at QloApps.")
+        else:
+            mismatches += differences(match(draft, booking.lines), booking.currency)
+        return Done(self.result(booking, draft, flags, mismatches, found=True))
+
+    async def _finish(
+        self,
+        orders: Sequence[OrderRow],
+        draft: BookingDraft,
+        facts: ShopFacts,
+        flags: Sequence[str],
+        rates: Mapping[int, Decimal],
+    ) -> Outcome[WriteResult]:
+        """Give the booking just made all that a POST cannot: stay status, right prices, a room of its own."""
+        kept, more_flags, mismatches = await self._one_of(orders, draft, facts)
+        booking = await self._booking(kept)
+        if isinstance(booking, Refused):
+            return booking
+        verified = await self.verify(booking, draft, facts, rates)
+        told = [*flags, *more_flags, *verified.flags]
+        return Done(self.result(verified.booking, draft, told, [*mismatches, *verified.mismatches]))
+
+    async def _booking(self, order: OrderRow) -> ChannelBooking | Refused:
+        loaded = await self.reader.complete({order.id: order})
+        booking = (await self.reader.map(loaded)).get(order.id)
+        return booking or Refused(
+            "WRONG_HOTEL", "A booking with this reference belongs to another hotel of the shop.", Actor.ADMIN
+        )
+
+    async def _one_of(
+        self, orders: Sequence[OrderRow], draft: BookingDraft, facts: ShopFacts
+    ) -> tuple[OrderRow, list[str], list[str]]:
+        """Return the booking to go on with when the reference is there more than once, with flags and sentences.
+
+        A proxy that repeats a POST makes two. The later one is cancelled when it is a plain copy: same customer and
+        total, nothing paid. Anything else is left to a person.
+        """
+        ended = (facts.states.cancelled, facts.states.refunded)
+        living = [order for order in orders if order.state not in ended] or list(orders)[:1]
+        kept, doubles = living[0], living[1:]
+        copies = [
+            order
+            for order in doubles
+            if (order.customer_id, order.total) == (kept.customer_id, kept.total) and not Decimal(order.paid_real)
+        ]
+        for copy in copies:
+            await self.set_state(copy.id, facts.states.cancelled)
+        others = ", ".join(str(order.id) for order in doubles if order not in copies)
+        told = [f"Further bookings at QloApps carry the reference {draft.reference}: {others}."] if others else []
+        return kept, [DUPLICATE_CANCELLED] if copies else [], told
+
+    async def refusal(self, draft: BookingDraft, facts: ShopFacts) -> Refused | None:
+        """Return why the draft cannot be sent at all."""
+        if not draft.reference or any(char in draft.reference for char in "|[],%"):
+            return Refused("BAD_REFERENCE", "The reference must not be empty nor hold | [ ] , or %.", Actor.VENDOR)
+        if not active(draft):
+            return Refused("NOTHING_TO_BOOK", "Every room of the reservation is cancelled.", Actor.NOBODY)
+        if draft.currency not in facts.currencies.values():
+            policy = POLICY["CURRENCY_NOT_INSTALLED"]
+            return Refused("CURRENCY_NOT_INSTALLED", policy.sentence, policy.who, draft.currency)
+        needed = {line.room_type_id for line in active(draft)}
+        if not needed <= set(await self.reader.room_type_rows()):
+            missing = needed - set(await self.reader.room_type_rows(fresh=True))
+            if missing:
+                policy = POLICY["UNKNOWN_ROOM_TYPE"]
+                return Refused("UNKNOWN_ROOM_TYPE", policy.sentence, policy.who, f"room types {sorted(missing)}")
+        return None
+
+    async def _customer(self, draft: BookingDraft) -> guest.Representable:
+        """Return who books: a customer that QloApps has, as it has it, or a new one."""
+        placeholder = self._settings.phone_placeholder
+        address = guest.email(draft.guest.email)
+        known = None
+        if draft.guest.customer_id:
+            known = (await self.reader.customers_by_id([draft.guest.customer_id])).get(draft.guest.customer_id)
+        if known is None and address is not None and "|" not in address:
+            known = next(iter(await self.reader.customers_by_email(address)), None)
+        if known is not None and known.email:
+            return guest.existing_customer(known, draft.guest, placeholder)
+        return guest.new_customer(draft.guest, draft.reference, placeholder)
+
+    async def tax_rates(self, draft: BookingDraft) -> Mapping[int, Decimal]:
+        """Return a rate for each room type of the draft; 0 where none can be told, which the check afterwards mends."""
+        try:
+            rates = await self.reader.tax_rates()
+        except QloAppsError as error:
+            if POLICY[error.code].kind is not Kind.REFUSED:
+                raise
+            rates = {}
+        return {line.room_type_id: rates.get(line.room_type_id, Decimal(0)) for line in draft.lines}
+
+    # checking ------------------------------------------------------------------------------------------------------
+
+    async def verify(
+        self, booking: ChannelBooking, draft: BookingDraft, facts: ShopFacts, rates: Mapping[int, Decimal] | None
+    ) -> Verified:
+        """Compare what stands there with the draft, mend what can be mended once, and say what is left.
+
+        `rates` are the tax rates with which the prices were sent; None leaves prices as they are.
+        """
+        flags: list[str] = []
+        mismatches: list[str] = []
+        matched = match(draft, booking.lines)
+        if rates is not None and not matched.missing:
+            if any(pair.price_differs for pair in matched.pairs):
+                await self._correct_prices(booking, matched, facts, rates)
+                flags.append(PRICE_CORRECTED)
+            for pair in matched.pairs:
+                self.reader.learn_tax_rate(pair.line.room_type_id, pair.line.net, pair.line.gross)
+        changed = bool(flags)
+        for pair in matched.pairs:
+            changes = self.line_changes(pair, facts)
+            if changes:
+                await self.lines.update(pair.line.line_id, changes)
+                changed = True
+        moved, told = await self._give_own_rooms(booking, matched)
+        mismatches += told
+        if moved:
+            flags.append(ROOM_MOVED)
+        if changed or moved:
+            booking = await self.reload(booking.order_id, booking)
+            matched = match(draft, booking.lines)
+        mismatches += differences(matched, booking.currency)
+        return Verified(booking, tuple(flags), tuple(mismatches))
+
+    def line_changes(self, pair: Pair, facts: ShopFacts) -> dict[str, str]:
+        """Return the fields of the line that make its occupancy and stay status those of the draft."""
+        draft = pair.draft
+        changes: dict[str, str] = {}
+        if pair.occupancy_differs:
+            changes |= {
+                "adults": str(draft.adults),
+                "children": str(draft.children),
+                "child_ages": "[" + ",".join(map(str, draft.child_ages)) + "]",
+            }
+        if pair.status_differs and draft.status in _STATUS_IDS:
+            now = shop_time.to_shop(self.client.server_now(), facts.zone)
+            changes["id_status"] = _STATUS_IDS[draft.status]
+            if draft.status is StayStatus.CHECKED_IN:
+                changes |= {"check_in": now, "check_out": "0000-00-00 00:00:00"}
+            elif draft.status is StayStatus.CHECKED_OUT:
+                changes |= {"check_out": now}
+                if pair.line.status is StayStatus.CONFIRMED:
+                    changes["check_in"] = now
+            else:
+                changes |= {"check_in": "0000-00-00 00:00:00", "check_out": "0000-00-00 00:00:00"}
+        return changes
+
+    async def _correct_prices(
+        self, booking: ChannelBooking, matched: Matched, facts: ShopFacts, rates: Mapping[int, Decimal]
+    ) -> None:
+        """Send the prices once more, in proportion to what they became; for a booking without services.
+
+        Known causes: another tax rate than the one assumed, a currency that the snapshot converts, and a release that
+        no longer has the 1.7.0 fault.
+        """
+        rooms = []
+        for pair in matched.pairs:
+            line, gross = pair.line, pair.draft.gross
+            rate = line.gross / line.net - 1 if line.net else Decimal(0)
+            wanted = pricing.net_of(gross, rate)
+            sent = pricing.net_of(gross, rates.get(line.room_type_id, Decimal(0)))
+            factor = sent / line.net if line.net and not pricing.close(sent, line.net) else Decimal(1)
+            rooms.append(replace(composing.kept_room(line, wanted, gross - wanted, ()), factor=factor))
+        rooms += [composing.kept_room(line, None, line.gross - line.net, ()) for line in booking.lines if line.released]
+        try:
+            await self.put_booking(booking, rooms, facts)
+        except QloAppsError as error:
+            # what stands there is read next: if the prices are still wrong, that is told
+            _log.warning("the prices of QloApps booking %s could not be corrected: %s", booking.order_id, error.code)
+
+    async def _give_own_rooms(self, booking: ChannelBooking, matched: Matched) -> tuple[bool, list[str]]:
+        """Move a line out of a room that another booking holds too: QloApps sells a last room twice [420]."""
+        holding = [pair.line for pair in matched.pairs if pair.draft.status.holds_inventory]
+        others = await self.lines.others_in_rooms([(line.room_id, line.stay) for line in holding], booking.order_id)
+        moved, told = False, []
+        for line in holding:
+            rivals = [row for row in others.get(line.room_id, ()) if _rival(row.date_from, row.date_to, line.stay)]
+            if not rivals:
+                continue
+            free = await self.lines.free_room(line.room_type_id, line.stay)
+            if free is None or line.status is StayStatus.CHECKED_IN:
+                orders = ", ".join(str(row.order_id) for row in rivals)
+                told.append(
+                    f"double_booked: room {line.room_number} is also held by QloApps booking {orders}, "
+                    f"{line.stay.check_in} to {line.stay.check_out}, and no other room of its type is free."
+                )
+                continue
+            await self.lines.update(line.line_id, {"id_room": str(free.id), "room_num": free.number})
+            moved = True
+        return moved, told
+
+    async def reload(self, order_id: int, before: ChannelBooking) -> ChannelBooking:
+        """Return the booking as it stands now."""
+        return (await self.reader.map(await self.reader.load([order_id]))).get(order_id, before)
+
+    def result(
+        self,
+        booking: ChannelBooking,
+        draft: BookingDraft,
+        flags: Sequence[str],
+        mismatches: Sequence[str],
+        *,
+        found: bool = False,
+    ) -> WriteResult:
+        """Return the result of a write with the line that stands for each room of the draft."""
+        pairs = match(draft, booking.lines).pairs
+        return WriteResult(
+            booking=booking,
+            line_ids={pair.draft.key: pair.line.line_id for pair in pairs},
+            adjusted=tuple(dict.fromkeys(flags)),
+            mismatches=tuple(mismatches),
+            found=found,
+        )
+
+    # sending -------------------------------------------------------------------------------------------------------
+
+    async def put_booking(self, booking: ChannelBooking, rooms: Sequence[composing.Room], facts: ShopFacts) -> None:
+        """Replace the rooms of a booking. The customer is named without name and phone, which keeps both."""
+        types = await self.reader.room_type_rows()
+        groups = {i: row.tax_group_id for i, row in types.items()} or {0: 0}
+        person = booking.customer
+        out = BookingOut(
+            hotel_id=self._settings.hotel_id,
+            currency=booking.currency,
+            customer=CustomerOut(
+                email=person.email if person else "", customer_id=person.customer_id if person else None
+            ),
+            groups=composing.groups_for_put(rooms, facts, groups),
+            id=booking.order_id,
+        )
+        await self.client.send_booking("PUT", f"bookings/{booking.order_id}", out.document())
+
+    async def set_state(self, order_id: int, state: int) -> None:
+        """Give the order a state by a row of its history: sends no mail, frees the rooms when it cancels [261]."""
+        root = etree.Element("qloapps")
+        history = etree.SubElement(root, "order_history")
+        etree.SubElement(history, "id_order").text = str(order_id)
+        etree.SubElement(history, "id_order_state").text = str(state)
+        await self.client.send_xml("POST", "order_histories", root)
+
+    async def cancel(self, order_id: int) -> Outcome[WriteResult]:
+        """Cancel the booking and see that its rooms are free. One that is cancelled already is left alone."""
+        facts = await self.reader.facts_for_writing()
+        before = (await self.reader.map(await self.reader.load([order_id]))).get(order_id)
+        if before is None:
+            policy = POLICY["NOT_FOUND"]
+            return Refused("NOT_FOUND", policy.sentence, policy.who, f"booking {order_id}")
+        if before.state is not BookingState.OPEN and not before.held:
+            return Done(WriteResult(before, {}))
+        failure: QloAppsError | None = None
+        try:
+            await self.set_state(order_id, facts.states.cancelled)
+        except QloAppsError as error:
+            if proof_of(error) is Proof.NOTHING_DONE:
+                return outcome_of(error)
+            failure = error
+        try:
+            after = await self.reload(order_id, before)
+        except QloAppsError as error:
+            raise WriteInDoubt(
+                "A cancellation was sent to QloApps; looking whether it arrived failed.",
+                {"order_id": order_id, "answer": failure.code if failure else "clean", "look": error.code},
+            ) from error
+        if after.state is BookingState.OPEN:
+            if failure is not None and proof_of(failure) is not Proof.STILL_OPEN:
+                return outcome_of(failure)
+            return Unknown(
+                "A cancellation was sent to QloApps and is not to be seen there (yet).",
+                {"order_id": order_id, "answer": failure.code if failure else "clean"},
+            )
+        rooms = ", ".join(line.room_number for line in after.held)
+        left = (f"The booking is cancelled at QloApps, but it still holds {rooms}.",) if rooms else ()
+        return Done(WriteResult(after, {}, mismatches=left))
+
+
+def _rival(date_from: str, date_to: str, stay: Stay) -> bool:
+    return date_from[:10] < stay.check_out.isoformat() and stay.check_in.isoformat() < date_to[:10]
