@@ -303,9 +303,9 @@ def _columns(line: Line) -> dict[str, Any]:
 
 def _extras(reservation: Reservation | None, terms: Terms) -> Decimal:
     """Return what the total holds beside the rooms: services sold elsewhere, which stay when a room changes here."""
-    if reservation is None or not terms.rules or not reservation.services:
+    if reservation is None or not terms.rules:
         return Decimal(0)
-    live = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED]
+    live = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED] or reservation.rooms
     return reservation.total_amount - sum((row.amount for row in live), Decimal(0))
 
 

@@ -1,7 +1,7 @@
 """Every query of the house; whoever asks hands in the session, and every answer is of one property."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,7 @@ from innkeeper.house.tables import (
     Folio,
     FolioLine,
     Guest,
+    KeyCard,
     Maintenance,
     Property,
     RateNight,
@@ -143,6 +144,56 @@ async def room_numbers(session: AsyncSession, property_id: UUID) -> set[str]:
     """Return the numbers of all rooms."""
     query = select(Room.number).where(Room.property_id == property_id, Room.deleted_at.is_(None))
     return set(await session.scalars(query))
+
+
+async def retire_rooms(session: AsyncSession, room_type_id: UUID, at: datetime) -> None:
+    """Take all rooms of a type out of use, with their key cards."""
+    of_type = select(Room.id).where(Room.room_type_id == room_type_id)
+    await session.execute(delete(KeyCard).where(KeyCard.room_id.in_(of_type)))
+    await session.execute(
+        update(Room).where(Room.room_type_id == room_type_id, Room.deleted_at.is_(None)).values(deleted_at=at)
+    )
+
+
+async def remove_from_room(session: AsyncSession, room_id: UUID) -> None:
+    """Delete the key cards and the maintenance of a room that goes."""
+    await session.execute(delete(KeyCard).where(KeyCard.room_id == room_id))
+    await session.execute(delete(Maintenance).where(Maintenance.room_id == room_id))
+
+
+async def move_maintenance(session: AsyncSession, room_id: UUID, room_type_id: UUID) -> None:
+    """Count the maintenance of a room with its new type."""
+    await session.execute(update(Maintenance).where(Maintenance.room_id == room_id).values(room_type_id=room_type_id))
+
+
+async def key_cards(session: AsyncSession, room_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """Return the key cards of rooms, by room."""
+    cards: dict[UUID, list[str]] = {room_id: [] for room_id in room_ids}
+    query = select(KeyCard.room_id, KeyCard.card).where(KeyCard.room_id.in_(room_ids)).order_by(KeyCard.card)
+    for room_id, card in await session.execute(query):
+        cards[room_id].append(card)
+    return cards
+
+
+async def cards_of_others(
+    session: AsyncSession, property_id: UUID, cards: Collection[str], room_id: UUID
+) -> list[tuple[str, str]]:
+    """Return those of the cards that open another room, each with that room's number."""
+    query = (
+        select(KeyCard.card, Room.number)
+        .join(Room, Room.id == KeyCard.room_id)
+        .where(KeyCard.property_id == property_id, KeyCard.card.in_(cards), KeyCard.room_id != room_id)
+        .order_by(KeyCard.card)
+    )
+    return [(card, number) for card, number in await session.execute(query)]
+
+
+async def set_cards(session: AsyncSession, property_id: UUID, room_id: UUID, cards: Collection[str]) -> None:
+    """Make these the only cards of the room."""
+    await session.execute(delete(KeyCard).where(KeyCard.room_id == room_id))
+    if cards:
+        rows = [{"property_id": property_id, "card": card, "room_id": room_id} for card in cards]
+        await session.execute(insert(KeyCard), rows)
 
 
 async def maintenance(session: AsyncSession, property_id: UUID, maintenance_id: UUID) -> Maintenance | None:
@@ -389,6 +440,14 @@ async def any_overbooked(session: AsyncSession, room_type_ids: Collection[UUID],
         )
     )
     return bool(await session.scalar(query))
+
+
+async def last_departure(session: AsyncSession, room_type_id: UUID) -> date | None:
+    """Return when the last stay of this type ends."""
+    query = select(func.max(ReservationRoom.check_out)).where(
+        ReservationRoom.room_type_id == room_type_id, ReservationRoom.status.in_(HOLDING)
+    )
+    return await session.scalar(query)
 
 
 async def holds_room_type(session: AsyncSession, room_type_id: UUID, since: date) -> bool:
