@@ -163,7 +163,7 @@ async def last_entries(session: AsyncSession) -> dict[UUID, int]:
     rows = await session.execute(
         select(AuditRow.property_id, func.max(AuditRow.sequence)).group_by(AuditRow.property_id)
     )
-    return dict(list(rows.tuples()))
+    return {row[0]: row[1] for row in rows}
 
 
 async def audit_between(

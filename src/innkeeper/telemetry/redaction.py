@@ -25,7 +25,7 @@ _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 #: Secrets that show by their shape wherever they stand.
 _SECRET_SHAPES = (
     # user:password@ in an address
-    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), REDACTED),
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), REDACTED),
     # Authorization headers
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
     # our own tokens
@@ -44,7 +44,7 @@ _SECRET_SHAPES = (
         rf"<\1\2>{REDACTED}</\1>",
     ),
     # password hashes: argon2, bcrypt, MD5 and SHA in hexadecimal; the 32 capitals of a QloApps key
-    (re.compile(r"\$(?:argon2[a-z]*|2[abxy])\$[^\s\"',]+"), REDACTED),
+    (re.compile(r"\$(?:argon2[a-z]*|2[abxy])\$[A-Za-z0-9+/=.,$-]*"), REDACTED),
     (re.compile(r"(?<![0-9A-Za-z-])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9A-Z]{32})(?![0-9A-Za-z-])"), REDACTED),
     # JSON web tokens, Fernet texts
     (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), REDACTED),

@@ -1,0 +1,1 @@
+"""Tests of logs, metrics, health and alerts."""
