@@ -402,7 +402,7 @@ async def page_of_reservations(
         query = query.where(Reservation.check_in <= stays[1])
     if words or typed:
         named = and_(*(Guest.name_normal.contains(word, autoescape=True) for word in words)) if words else false()
-        numbered = Reservation.confirmation.ilike(typed.replace("%", "").replace("_", "") + "%")
+        numbered = Reservation.confirmation.startswith(typed, autoescape=True)
         in_room = exists().where(
             ReservationRoom.reservation_id == Reservation.id, ReservationRoom.room_id == Room.id, Room.number == typed
         )

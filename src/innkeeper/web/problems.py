@@ -180,7 +180,8 @@ def plain_error(error: dict[str, Any]) -> FieldError:
     parts = [str(part) for part in (where[1:] if where and where[0] in _SOURCES else where)]
     if kind == "json_invalid" or not parts:
         parts = [str(where[0])] if where else ["body"]
-    name = ".".join(parts)
+    # rooms[0].check_out, as the contexts name their fields.
+    name = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(parts))
     if kind in _PLAIN:
         return FieldError(name, _PLAIN[kind].format_map(_Limits(error.get("ctx") or {})))
     if kind == "value_error":
