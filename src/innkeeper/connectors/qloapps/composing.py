@@ -1,8 +1,8 @@
 """Composes what is sent to QloApps' bookings from our own data, never from what it answered; pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from innkeeper.connectors.qloapps.facts import ShopFacts
@@ -28,30 +28,20 @@ class Room:
     children: int
     child_ages: tuple[int, ...]
     net: Decimal | None
-    tax: Decimal
     line: ChannelLine | None = None
     services: tuple[ServiceOut, ...] = ()
     factor: Decimal = Decimal(1)
 
 
-def new_room(line: DraftLine, tax_rate: Decimal, factor: Decimal = Decimal(1)) -> Room:
+def new_room(line: DraftLine, tax_rate: Decimal) -> Room:
     """Return the room of a draft line."""
-    net = net_of(line.gross, tax_rate)
-    return Room(
-        line.room_type_id,
-        line.stay,
-        line.adults,
-        line.children,
-        line.child_ages if len(line.child_ages) == line.children else _ages(line),
-        net,
-        line.gross - net,
-        factor=factor,
-    )
+    ages = line.child_ages if len(line.child_ages) == line.children else _ages(line)
+    return Room(line.room_type_id, line.stay, line.adults, line.children, ages, net_of(line.gross, tax_rate))
 
 
-def kept_room(line: ChannelLine, net: Decimal | None, tax: Decimal, services: tuple[ServiceOut, ...]) -> Room:
+def kept_room(line: ChannelLine, net: Decimal | None, services: tuple[ServiceOut, ...]) -> Room:
     """Return the room of a line that stays as it is, but for its price when `net` is given."""
-    return Room(line.room_type_id, line.stay, line.adults, line.children, line.child_ages, net, tax, line, services)
+    return Room(line.room_type_id, line.stay, line.adults, line.children, line.child_ages, net, line, services)
 
 
 def _ages(line: DraftLine) -> tuple[int, ...]:
@@ -61,16 +51,21 @@ def _ages(line: DraftLine) -> tuple[int, ...]:
 
 def groups_for_post(rooms: Sequence[Room], facts: ShopFacts) -> tuple[RoomGroupOut, ...]:
     """Return the rooms of a booking that is made. Tax group 0 means the type's own and raises no PHP warning."""
-    return _groups(rooms, facts, {})
+    return _groups(rooms, facts, 0)
 
 
-def groups_for_put(rooms: Sequence[Room], facts: ShopFacts, tax_groups: Mapping[int, int]) -> tuple[RoomGroupOut, ...]:
-    """Return the rooms of a booking that is replaced; `tax_groups` holds the type's own group for each room type."""
-    return _groups(rooms, facts, tax_groups)
+def groups_for_put(rooms: Sequence[Room], facts: ShopFacts) -> tuple[RoomGroupOut, ...]:
+    """Return the rooms of a booking that is replaced. Without a tax key QloApps applies the type's own tax.
+
+    Both keys do harm here: a group is refused when 0, breaks the invoice's tax on 1.7.0 and makes the tax drift on the
+    snapshot; an amount leaves a new tax group in the shop each time. The price of leaving them out is a PHP warning,
+    which a strict server answers with 500 after the work (POLICY: PHP_WARNING).
+    """
+    return _groups(rooms, facts, None)
 
 
-def _groups(rooms: Sequence[Room], facts: ShopFacts, tax_groups: Mapping[int, int]) -> tuple[RoomGroupOut, ...]:
-    """One group for each type and stay, kept rooms first and by room: QloApps matches them by position otherwise."""
+def _groups(rooms: Sequence[Room], facts: ShopFacts, tax_group_id: int | None) -> tuple[RoomGroupOut, ...]:
+    """Return one group for each type and stay: of two alike QloApps refuses the rooms."""
     by_key: dict[tuple[int, Stay], list[Room]] = defaultdict(list)
     for room in rooms:
         by_key[room.room_type_id, room.stay].append(room)
@@ -79,36 +74,35 @@ def _groups(rooms: Sequence[Room], facts: ShopFacts, tax_groups: Mapping[int, in
             room_type_id,
             stay.check_in.isoformat(),
             stay.check_out.isoformat(),
-            tuple(
-                _room_out(room, facts, tax_groups)
-                for room in sorted(some, key=lambda room: room.line.line_id if room.line else float("inf"))
-            ),
+            tuple(_room_out(room, facts, tax_group_id) for room in _in_order(some)),
         )
         for (room_type_id, stay), some in by_key.items()
     )
 
 
-def _room_out(room: Room, facts: ShopFacts, tax_groups: Mapping[int, int]) -> RoomOut:
-    group, total_tax = _tax_key(room, facts, tax_groups)
+def _in_order(rooms: Sequence[Room]) -> list[Room]:
+    """Return kept rooms by line, then fillers, then new rooms: only a room that is named may stand first.
+
+    Two lines alike in the same room (one released, one booked again) have one name. QloApps counts both and applies
+    what the name says to the later one; the earlier is a filler that only makes up the number.
+    """
+    kept = sorted((room for room in rooms if room.line), key=lambda room: room.line.line_id if room.line else 0)
+    last = {room.line.room_id: room for room in kept if room.line}
+    named = [room for room in kept if room.line and last[room.line.room_id] is room]
+    fillers = [replace(room, line=None, net=None, services=()) for room in kept if room not in named]
+    return [*named, *fillers, *(room for room in rooms if room.line is None)]
+
+
+def _room_out(room: Room, facts: ShopFacts, tax_group_id: int | None) -> RoomOut:
     return RoomOut(
         room.adults,
         room.children,
         room.child_ages,
         None if room.net is None else float(_price(room, room.net, facts)),
-        group,
-        total_tax,
+        tax_group_id,
         room.line.room_id if room.line else None,
         room.services,
     )
-
-
-def _tax_key(room: Room, facts: ShopFacts, tax_groups: Mapping[int, int]) -> tuple[int | None, float | None]:
-    """Return either the tax group or the tax amount to send; see README.md, "Tax"."""
-    if not tax_groups:
-        return 0, None
-    if facts.is_snapshot:
-        return tax_groups.get(room.room_type_id, 0), None
-    return None, float(room.tax)
 
 
 def _price(room: Room, net: Decimal, facts: ShopFacts) -> Decimal:

@@ -13,6 +13,7 @@ from purgatory import AsyncCircuitBreakerFactory
 from innkeeper.connectors.base import RequestBudget
 from innkeeper.connectors.http import ExchangeListener
 from innkeeper.connectors.qloapps import mapper
+from innkeeper.connectors.qloapps.amending import QloAppsAmender
 from innkeeper.connectors.qloapps.changes import QloAppsChanges
 from innkeeper.connectors.qloapps.client import Clock, QloAppsClient, utc_now
 from innkeeper.connectors.qloapps.config import QloAppsSettings
@@ -84,6 +85,7 @@ class QloAppsConnector:
         )
         self._reader = QloAppsReader(self._client)
         self._writer = QloAppsWriter(self._reader)
+        self._amender = QloAppsAmender(self._writer)
         self._changes = QloAppsChanges(self._reader)
 
     def __repr__(self) -> str:
@@ -151,6 +153,11 @@ class QloAppsConnector:
     async def create(self, draft: BookingDraft) -> Outcome[WriteResult]:
         """Make the booking, or return the one that carries its reference already."""
         return await self._writer.create(draft)
+
+    @_outcome
+    async def amend(self, order_id: int, draft: BookingDraft, agreed_digest: str) -> Outcome[WriteResult]:
+        """Make the booking what the draft says, if it still has the digest that both sides agreed on."""
+        return await self._amender.amend(order_id, draft, agreed_digest)
 
     @_outcome
     async def cancel(self, order_id: int) -> Outcome[WriteResult]:

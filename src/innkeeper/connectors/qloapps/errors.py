@@ -171,6 +171,12 @@ POLICY: Mapping[str, Policy] = {
     "SERVER_ERROR": Policy(
         Kind.LATER, Proof.LOOKING_SETTLES, Actor.VENDOR, "QloApps failed inside and did not say why (HTTP 500)."
     ),
+    "PHP_WARNING": Policy(
+        Kind.LATER,
+        Proof.LOOKING_SETTLES,
+        Actor.VENDOR,
+        "QloApps' PHP raised a warning and answered 500 instead of its result; the work itself was done.",
+    ),
     "BROKEN_ANSWER": Policy(
         Kind.LATER, Proof.STILL_OPEN, Actor.VENDOR, "QloApps' answer was cut off or is not one of its own."
     ),
@@ -242,6 +248,8 @@ SIGNS: Sequence[Sign] = (
     Sign("MAINTENANCE", status=503),
     Sign("GATEWAY", status=502),
     Sign("GATEWAY", status=504),
+    Sign("PHP_WARNING", status=500, number=3),
+    Sign("PHP_WARNING", status=500, number=5),
     Sign("UNKNOWN_RESOURCE", status=400, number=27),
     Sign("NOT_AVAILABLE", status=400, words=_words(r"requested room\(s\) not available")),
     Sign("CURRENCY_NOT_INSTALLED", status=400, words=_words(r"valid currency")),

@@ -42,7 +42,7 @@ class LineWriter:
         line = document.find("booking")
         if line is None:
             raise QloAppsError("no booking in the line's document", "BROKEN_ANSWER", 200, f"GET {path}")
-        for name, value in changes.items():
+        for name, value in (dict(changes) | _planned_check_out(line, changes)).items():
             field = line.find(name)
             if field is not None:
                 field.text = value
@@ -105,6 +105,14 @@ class LineWriter:
 
 def _overlap(row: LineRow, stay: Stay) -> bool:
     return row.date_from[:10] < stay.check_out.isoformat() and stay.check_in.isoformat() < row.date_to[:10]
+
+
+def _planned_check_out(line: etree._Element, changes: Mapping[str, str]) -> dict[str, str]:
+    """Return the planned check-out that goes with a new departure: its time of day stays. Only 1.7.0 has it."""
+    planned = line.findtext("planned_check_out") or ""
+    if "date_to" not in changes or len(planned) < len("2027-01-01 11:00:00"):
+        return {}
+    return {"planned_check_out": changes["date_to"][:10] + planned[10:]}
 
 
 def _same(line: etree._Element, name: str, value: str) -> bool:

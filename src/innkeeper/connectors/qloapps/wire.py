@@ -324,18 +324,13 @@ class ServiceOut:
 
 @dataclass(frozen=True, slots=True)
 class RoomOut:
-    """One room of a booking that is written. `net` is for the whole stay; None leaves the price alone.
-
-    Either `tax_group_id` or `total_tax` is set: a room without both is answered 500 by a strict server, after the
-    work. Which of them is right depends on version and method, see README.md, "Tax".
-    """
+    """One room of a booking that is written. `net` is for the whole stay; None leaves the price alone."""
 
     adults: int
     children: int
     child_ages: tuple[int, ...]
     net: float | None
     tax_group_id: int | None = None
-    total_tax: float | None = None
     room_id: int | None = None
     services: tuple[ServiceOut, ...] = ()
 
@@ -350,7 +345,6 @@ class RoomOut:
         optional = {
             "unit_price_without_tax": self.net,
             "id_tax_rules_group": self.tax_group_id,
-            "total_tax": self.total_tax,
             "id_room": self.room_id,
         }
         out |= {key: value for key, value in optional.items() if value is not None}

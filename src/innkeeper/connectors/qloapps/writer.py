@@ -15,7 +15,7 @@ from innkeeper.connectors.qloapps.facts import ShopFacts
 from innkeeper.connectors.qloapps.lines import LineWriter, WriteInDoubt
 from innkeeper.connectors.qloapps.matching import Matched, Pair, active, differences, match
 from innkeeper.connectors.qloapps.reader import QloAppsReader
-from innkeeper.connectors.qloapps.wire import BookingOut, CustomerOut, OrderRow
+from innkeeper.connectors.qloapps.wire import BookingOut, CustomerOut, CustomerRow, OrderRow
 from innkeeper.domain.channel import BookingDraft, BookingState, ChannelBooking, WriteResult
 from innkeeper.domain.outcome import Actor, Done, Outcome, Refused, Unknown
 from innkeeper.domain.stay import Stay, StayStatus
@@ -175,6 +175,9 @@ class QloAppsWriter:
             return Refused("BAD_REFERENCE", "The reference must not be empty nor hold | [ ] , or %.", Actor.VENDOR)
         if not active(draft):
             return Refused("NOTHING_TO_BOOK", "Every room of the reservation is cancelled.", Actor.NOBODY)
+        if any(line.stay.nights < 1 for line in active(draft)):
+            # QloApps would take it, and then fail to show the booking at all
+            return Refused("NO_NIGHTS", "A stay must have at least one night.", Actor.FRONT_DESK)
         if draft.currency not in facts.currencies.values():
             policy = POLICY["CURRENCY_NOT_INSTALLED"]
             return Refused("CURRENCY_NOT_INSTALLED", policy.sentence, policy.who, draft.currency)
@@ -238,7 +241,7 @@ class QloAppsWriter:
         if moved:
             flags.append(ROOM_MOVED)
         if changed or moved:
-            booking = await self.reload(booking.order_id, booking)
+            booking = await self.reload(booking)
             matched = match(draft, booking.lines)
         mismatches += differences(matched, booking.currency)
         return Verified(booking, tuple(flags), tuple(mismatches))
@@ -281,8 +284,8 @@ class QloAppsWriter:
             wanted = pricing.net_of(gross, rate)
             sent = pricing.net_of(gross, rates.get(line.room_type_id, Decimal(0)))
             factor = sent / line.net if line.net and not pricing.close(sent, line.net) else Decimal(1)
-            rooms.append(replace(composing.kept_room(line, wanted, gross - wanted, ()), factor=factor))
-        rooms += [composing.kept_room(line, None, line.gross - line.net, ()) for line in booking.lines if line.released]
+            rooms.append(replace(composing.kept_room(line, wanted, ()), factor=factor))
+        rooms += [composing.kept_room(line, None, ()) for line in booking.lines if line.released]
         try:
             await self.put_booking(booking, rooms, facts)
         except QloAppsError as error:
@@ -310,9 +313,21 @@ class QloAppsWriter:
             moved = True
         return moved, told
 
-    async def reload(self, order_id: int, before: ChannelBooking) -> ChannelBooking:
-        """Return the booking as it stands now."""
-        return (await self.reader.map(await self.reader.load([order_id]))).get(order_id, before)
+    async def reload(self, before: ChannelBooking) -> ChannelBooking:
+        """Return the booking as it stands now; two requests, since its customer is known."""
+        orders, _ = await self.reader.orders_by_id([before.order_id])
+        person = before.customer
+        known = (
+            CustomerRow(person.customer_id, person.first_name, person.last_name, person.email, person.phone)
+            if person
+            else None
+        )
+        order = orders.get(before.order_id)
+        if order is not None and (known is None or order.customer_id == known.id):
+            lines = await self.reader.lines_of([order.id])
+            facts = await self.reader.facts_for([order])
+            return mapper.booking(order, lines.get(order.id, ()), known, facts, self.reader.hotel_id)
+        return (await self.reader.map(await self.reader.complete(orders))).get(before.order_id, before)
 
     def result(
         self,
@@ -337,8 +352,6 @@ class QloAppsWriter:
 
     async def put_booking(self, booking: ChannelBooking, rooms: Sequence[composing.Room], facts: ShopFacts) -> None:
         """Replace the rooms of a booking. The customer is named without name and phone, which keeps both."""
-        types = await self.reader.room_type_rows()
-        groups = {i: row.tax_group_id for i, row in types.items()} or {0: 0}
         person = booking.customer
         out = BookingOut(
             hotel_id=self._settings.hotel_id,
@@ -346,7 +359,7 @@ class QloAppsWriter:
             customer=CustomerOut(
                 email=person.email if person else "", customer_id=person.customer_id if person else None
             ),
-            groups=composing.groups_for_put(rooms, facts, groups),
+            groups=composing.groups_for_put(rooms, facts),
             id=booking.order_id,
         )
         await self.client.send_booking("PUT", f"bookings/{booking.order_id}", out.document())
@@ -376,7 +389,7 @@ class QloAppsWriter:
                 return outcome_of(error)
             failure = error
         try:
-            after = await self.reload(order_id, before)
+            after = await self.reload(before)
         except QloAppsError as error:
             raise WriteInDoubt(
                 "A cancellation was sent to QloApps; looking whether it arrived failed.",
