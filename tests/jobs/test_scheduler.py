@@ -86,7 +86,7 @@ async def test_timers_fire_by_themselves_and_can_be_replaced_and_removed(databas
     server.remove("peek")
     server.remove("peek")
     assert server.names == set()
-    server.stop()
+    await server.stop()
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ async def claim_next(tx: Tx, lane: str, holder: str, until: datetime, now: datet
         .where(JOBS.c.lane == lane, QUEUED, JOBS.c.run_after <= now)
         .order_by(JOBS.c.priority, JOBS.c.run_after, JOBS.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        # In a lane nobody else claims, so a locked row is being changed, and the change is waited for. The hands of
+        # the empty lane would wait for each other.
+        .with_for_update(skip_locked=lane == "")
     )
     claimed = await tx.session.execute(
         update(JOBS)
@@ -218,3 +220,30 @@ async def first_abandoned(session: AsyncSession) -> datetime | None:
     query = select(func.min(JOBS.c.lease_until)).where(RUNNING)
     found: datetime | None = await session.scalar(query)
     return found
+
+
+async def take_unsent(tx: Tx, now: datetime, sent_before: datetime, limit: int = 200) -> list[UUID]:
+    """Mark due jobs as handed to the broker and return their ids: the new ones, and those handed over too long ago."""
+    overdue = or_(JOBS.c.sent_at.is_(None), JOBS.c.sent_at < sent_before)
+    chosen = (
+        select(JOBS.c.id)
+        .where(QUEUED, JOBS.c.run_after <= now, overdue)
+        .order_by(JOBS.c.run_after)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = await tx.session.execute(
+        update(JOBS).where(JOBS.c.id.in_(chosen.scalar_subquery()), QUEUED).values(sent_at=now).returning(JOBS.c.id)
+    )
+    return list(taken.scalars())
+
+
+async def has_unsent(session: AsyncSession, now: datetime) -> bool:
+    """Whether a due job has not been handed to the broker yet."""
+    query = select(JOBS.c.id).where(QUEUED, text("sent_at IS NULL"), JOBS.c.run_after <= now).limit(1)
+    return (await session.execute(query)).first() is not None
+
+
+async def mark_unsent(tx: Tx, ids: list[UUID]) -> None:
+    """Let the jobs be handed over again: the broker did not confirm them."""
+    await tx.session.execute(update(JOBS).where(JOBS.c.id.in_(ids)).values(sent_at=None))

@@ -1,5 +1,6 @@
 """Fires what recurs: every so many seconds, or at a time of the hotel's day, once in the whole installation."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -42,6 +43,7 @@ class Scheduler:
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._clock = clock
+        self._ticking: set[asyncio.Task[bool]] = set()
         self._timers = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
@@ -76,8 +78,11 @@ class Scheduler:
         """Start the timers on the running event loop."""
         self._timers.start()
 
-    def stop(self) -> None:
-        """Stop the timers; what they enqueued stays."""
+    async def stop(self) -> None:
+        """Stop the timers, after the ticks that are under way; what they enqueued stays."""
+        self._timers.remove_all_jobs()
+        if self._ticking:
+            await asyncio.wait(self._ticking)
         if self._timers.running:
             self._timers.shutdown(wait=False)
 
@@ -92,8 +97,12 @@ class Scheduler:
         self, name: str, trigger: BaseTrigger, tick: Tick, since: Callable[[], datetime], *, at_once: bool
     ) -> None:
         async def timer() -> None:
+            # A task of our own, which the timers' shutdown does not cancel in the middle of its transaction.
+            ticking = asyncio.create_task(self._fire_once(name, tick, since()))
+            self._ticking.add(ticking)
+            ticking.add_done_callback(self._ticking.discard)
             try:
-                await self._fire_once(name, tick, since())
+                await asyncio.shield(ticking)
             except DATABASE_AWAY as error:
                 log.warning(
                     "schedule not fired; it will be at its next time", schedule=name, error=type(error).__name__

@@ -38,6 +38,7 @@ class JobRow(Keyed, Base):
         _partial("ix_jobs_lane_due", "lane", "run_after", where="status = 'queued'"),
         # What is next within a lane.
         _partial("ix_jobs_lane_rank", "lane", "priority", "run_after", "id", where="status = 'queued'"),
+        _partial("ix_jobs_unsent", "run_after", where="status = 'queued' AND sent_at IS NULL"),
         _partial("ix_jobs_running", "lease_until", where="status = 'running'"),
         _partial("ix_jobs_age", "due_at", where="status IN ('queued', 'running')"),
         _partial("ix_jobs_dead", "property_id", "kind", "key", where="status = 'dead'"),

@@ -4,9 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,8 +22,9 @@ from innkeeper.jobs.endings import CRASHED, LABELS, Ending, Notice, Postponed, S
 from innkeeper.jobs.faults import DATABASE_AWAY
 from innkeeper.jobs.leases import RENEWALS, Lease, acquire, release, renew
 from innkeeper.jobs.queue import Job
+from innkeeper.jobs.quiet import is_quiet, quiet_write
 from innkeeper.jobs.tables import JobStatus
-from innkeeper.storage.database import Database, Tx, is_contention
+from innkeeper.storage.database import Database, is_contention
 
 Handler = Callable[[Job], Awaitable[Outcome[Any]]]
 
@@ -40,9 +39,6 @@ _SURE = 0.9
 
 #: Seconds between two writings of the age and the number of jobs into the metrics.
 _GAUGE_SECONDS = 15.0
-
-#: Set while the worker writes for itself: such a commit is no news to it.
-_own_write: ContextVar[bool] = ContextVar("innkeeper_worker_own_write", default=False)
 
 log = structlog.get_logger(__name__)
 
@@ -115,8 +111,8 @@ class Worker:
         """`lease_seconds` after a worker's death its jobs are taken over; no run is longer than `handler_seconds`."""
         self.holder = holder or default_holder()
         self.concurrency = concurrency
-        #: May be changed while running; a broker that brings the ids lets it be longer.
         self.poll_seconds = poll_seconds
+        self._poll_with_help: float | None = None
         self._database = database
         self._handlers = dict(handlers)
         self._clock = clock
@@ -138,6 +134,11 @@ class Worker:
         """Look into the queue now instead of at the next poll. May be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
+
+    def set_help(self, poll_seconds: float | None) -> None:
+        """Look into the queue only so often, since something else brings the ids; None when nothing does any more."""
+        self._poll_with_help = poll_seconds
+        self.wake()
 
     async def run(self) -> None:
         """Work until `stop` is called. A commit in this process wakes the worker; others are seen by polling.
@@ -201,8 +202,11 @@ class Worker:
         finally:
             await self._end(helpers)
 
-    async def offer(self, job_id: UUID) -> Offer:
-        """Run this job now if its row says so, and say what came of it. Whatever carried the id may be wrong."""
+    async def offer(self, job_id: UUID, *, patience_seconds: float = 600.0) -> Offer:
+        """Run this job now if its row says so, and say what came of it. Whatever carried the id may be wrong.
+
+        A run that takes longer than `patience_seconds` goes on, and counts as RAN.
+        """
         async with self._database.read() as session:
             job = await queue.find_job(session, job_id)
             lanes = {one.lane: one for one in await claims.waiting_lanes(session)} if job else {}
@@ -215,7 +219,7 @@ class Worker:
         turn = None if held_until and held_until > now else self._start(job.lane)
         if turn is None or turn.task is None:
             return Offer.BUSY
-        await asyncio.wait([turn.task])
+        await asyncio.wait([turn.task], timeout=patience_seconds)
         async with self._database.read() as session:
             job = await queue.find_job(session, job_id)
         if job is None or job.status is JobStatus.DONE:
@@ -227,7 +231,7 @@ class Worker:
     # ------------------------------------------------------------------ finding work
 
     def _committed(self) -> None:
-        if not _own_write.get():
+        if not is_quiet():
             self.wake()
 
     async def _look(self) -> float:
@@ -245,7 +249,7 @@ class Worker:
             await self._take_over()
             lanes, _ = await self._survey()
         now = self._clock()
-        pause = self.poll_seconds
+        pause = self._poll_with_help or self.poll_seconds
         for waiting in lanes:
             if waiting.run_after > now:
                 pause = min(pause, (waiting.run_after - now).total_seconds())
@@ -273,7 +277,7 @@ class Worker:
 
     async def _take_over(self) -> None:
         """Queue the jobs of workers that died, or bury those that have killed too many of them."""
-        async with self._write() as tx:
+        async with quiet_write(self._database) as tx:
             now = self._clock()
             for job in await claims.abandoned(tx, now):
                 log.warning("job abandoned by its worker", job_id=str(job.id), job_kind=job.kind, was=job.lease_holder)
@@ -305,7 +309,7 @@ class Worker:
     async def _begin(self, turn: _Turn) -> None:
         """Take the lane's lease and its first job in one transaction; without a job the lease is not kept."""
         asked = self._monotonic()
-        async with self._write() as tx:
+        async with quiet_write(self._database) as tx:
             now = self._clock()
             until = now + self._lease_time
             if turn.lane:
@@ -376,7 +380,7 @@ class Worker:
             return kept
 
     async def _write_ending(self, turn: _Turn, job: Job, ending: Ending, *, go_on: bool) -> tuple[Job | None, bool]:
-        async with self._write() as tx:
+        async with quiet_write(self._database) as tx:
             now = self._clock()
             until = now + self._lease_time
             if turn.lease is not None and not await renew(tx, [turn.lease], until):
@@ -425,7 +429,7 @@ class Worker:
     async def _renew(self, held: list[tuple[_Turn, Job]]) -> tuple[set[str], set[UUID]]:
         if not held:
             return set(), set()
-        async with self._write() as tx:
+        async with quiet_write(self._database) as tx:
             until = self._clock() + self._lease_time
             lanes = await renew(tx, [turn.lease for turn, _ in held if turn.lease], until)
             return lanes, await claims.renew_claims(tx, [job for _, job in held], until)
@@ -460,16 +464,6 @@ class Worker:
     @staticmethod
     def _monotonic() -> float:
         return asyncio.get_running_loop().time()
-
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[Tx]:
-        """Open a transaction of the worker's own, whose commit does not wake it."""
-        token = _own_write.set(True)
-        try:
-            async with self._database.write() as tx:
-                yield tx
-        finally:
-            _own_write.reset(token)
 
 
 async def _call(handler: Handler, job: Job) -> Outcome[Any]:

@@ -1,5 +1,6 @@
 """Opens the data base and hands out transactions; the only place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util.concurrency import in_greenlet
 
 from innkeeper.storage.outbox import Event, EventRow
 
@@ -154,5 +156,12 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
         connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _let_go(connection: Any, _record: Any, _error: BaseException | None) -> None:
+        # A task that is cancelled inside a statement leaves it open, and SQLite then keeps the write lock even after
+        # close(), for as long as somebody holds the exception's traceback.
+        if connection is not None and in_greenlet():
+            connection.run_async(lambda driver: asyncio.shield(driver.rollback()))
 
     return engine
