@@ -31,7 +31,7 @@ from innkeeper.simulators.qloapps.model import (
 )
 from innkeeper.simulators.qloapps.prices import stay_price, stored, tax_percent, with_tax
 from innkeeper.simulators.qloapps.state import ShopState, ordinal
-from innkeeper.simulators.qloapps.writing import enter_state, pay, record_history, retotal
+from innkeeper.simulators.qloapps.writing import count_line, enter_state, pay, record_history, write_details
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,9 @@ class BackOffice:
 
     def remove_room(self, order: Order, line: Line) -> None:
         """Delete a room line; nothing of it remains."""
+        count_line(order, line, -1)
         self.state.remove_line(line)
-        retotal(self.state, order)
+        write_details(self.state, order)
         order.date_upd = self.state.now()
 
     def cancel(self, order: Order) -> None:
@@ -301,11 +302,13 @@ class BackOffice:
     def charge(self, line: Line, price: Decimal | int | str) -> None:
         """Another price for a room's stay, without tax; stamps line and order [249]."""
         state = self.state
+        order = state.orders[line.id_order]
+        count_line(order, line, -1)
         line.total_price_tax_excl = stored(Decimal(price))
         line.total_price_tax_incl = with_tax(line.total_price_tax_excl, tax_percent(state, line.id_product))
         line.date_upd = state.now()
-        order = state.orders[line.id_order]
-        retotal(state, order)
+        count_line(order, line)
+        write_details(state, order)
         order.date_upd = line.date_upd
 
     def import_bookings(self, bookings: Iterable[tuple[Guest, Stay, str]]) -> int:

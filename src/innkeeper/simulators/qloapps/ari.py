@@ -50,10 +50,7 @@ def read_search(body: bytes) -> Search:
     for name in ("id_hotel", "date_from", "date_to"):
         if not values.get(name):
             raise WebserviceError(400, 41, f'parameter "{name}" required')
-    try:
-        first, last = ordinal(values["date_from"]), ordinal(values["date_to"])
-    except ValueError:
-        raise _invalid("Invalid ARI search parameters found.") from None
+    first, last = _day(values, "date_from"), _day(values, "date_to")
     if last <= first:
         raise _invalid('"Date to" must be after "date from"')
     wanted = frozenset(name for name in _FLAGS if values.get(f"get_{name}_rooms") == "1")
@@ -68,6 +65,13 @@ def read_search(body: bytes) -> Search:
         wanted or frozenset(("available",)),
         values.get("date_wise_breakdown") == "1",
     )
+
+
+def _day(values: dict[str, str], name: str) -> int:
+    try:
+        return ordinal(values[name])
+    except ValueError:
+        raise _invalid(f'"The {name} field is invalid."') from None
 
 
 def _invalid(text: str) -> WebserviceError:

@@ -1,10 +1,15 @@
-"""``PUT /api/bookings``: the whole list of rooms is replaced, the same stays are kept."""
+"""``PUT /api/bookings``: the whole list of rooms is replaced, lines of the same stay are kept."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from innkeeper.simulators.qloapps.booking_request import (
+    CANCELLED,
+    COMPLETED,
+    PAID_FULL,
+    PAID_PART,
+    REFUND,
     RoomWish,
     StayWish,
     as_amount,
@@ -16,21 +21,40 @@ from innkeeper.simulators.qloapps.booking_request import (
 )
 from innkeeper.simulators.qloapps.bookings import (
     add_lines,
+    add_remark,
     choose_rooms,
     fail_when_strict,
     given_price,
     plan_line,
+    room_warnings,
+    scaled,
     service_line,
-    target_state,
     taxed,
-    view_warnings,
 )
-from innkeeper.simulators.qloapps.customers import rename_guest
+from innkeeper.simulators.qloapps.customers import rename_guest, visible_with_email
 from innkeeper.simulators.qloapps.errors import PhpCrashError, RefusedBookingError
-from innkeeper.simulators.qloapps.model import PAID, ZERO, Line, Order, Row
-from innkeeper.simulators.qloapps.prices import percent_of, stored, tax_percent, with_tax
+from innkeeper.simulators.qloapps.model import (
+    AWAITING,
+    CANCELED,
+    PAID,
+    PARTIAL,
+    REFUNDED,
+    ZERO,
+    Line,
+    Order,
+    Row,
+)
+from innkeeper.simulators.qloapps.prices import tax_percent
 from innkeeper.simulators.qloapps.state import ShopState
-from innkeeper.simulators.qloapps.writing import enter_state, pay, retotal
+from innkeeper.simulators.qloapps.writing import (
+    amounts_of,
+    count,
+    count_line,
+    count_products,
+    enter_state,
+    pay,
+    write_details,
+)
 
 _UNAVAILABLE = "Requested room(s) not available"
 
@@ -40,6 +64,46 @@ def change_booking(state: ShopState, booking: Row) -> Order:
 
     Raises RefusedBookingError before anything is changed; PhpCrashError after, where the shop does.
     """
+    order, stays, detail = _checked(state, booking)
+    known = visible_with_email(state, str(detail.get("email") or ""))
+    if not known:
+        raise RefusedBookingError("Customer not found.")
+    check_statuses(booking)
+    _check_tax_groups(state, stays)
+    matches = [_match(order_lines, stay) for stay, order_lines in _lines_by_stay(state, order, stays)]
+    new_stays = [
+        StayWish(stay.id_type, stay.checkin, stay.checkout, stay.first, stay.last, new)
+        for stay, (_, new) in zip(stays, matches, strict=True)
+        if new
+    ]
+    rooms = choose_rooms(state, new_stays, _UNAVAILABLE)  # the old rooms are still held [246]
+    check_storable(detail, known=True)
+
+    rename_guest(state, known[0], detail)  # whoever's e-mail it is, not the guest of the booking [252]
+    kept_ids = {line.id for kept, _ in matches for line, _ in kept}
+    for line in state.lines_of(order):
+        if line.id not in kept_ids:
+            count_line(order, line, -1)
+            state.remove_line(line)
+    for stay, (kept, _) in zip(stays, matches, strict=True):
+        for place, (line, wish) in enumerate(kept):
+            _rewrite(state, order, line, stay, wish, first=place == 0)
+    planned = [
+        plan_line(state, stay, wish, rooms[index, place], order.conversion_rate)
+        for index, stay in enumerate(new_stays)
+        for place, wish in enumerate(stay.rooms)
+    ]
+    add_lines(state, order, planned)
+    _scale(state, order, as_amount(part(booking, "price_details").get("total_price_with_tax")))
+    order.date_upd = state.now()
+    _settle(state, order, booking)
+    if state.version.multiplies_price and any(_tiny_rate(row) for s in stays for w in s.rooms for row in w.services):
+        raise PhpCrashError  # observed once, after the new amounts were stored [473]
+    fail_when_strict(state, room_warnings(state, stays))
+    return order
+
+
+def _checked(state: ShopState, booking: Row) -> tuple[Order, list[StayWish], Row]:
     if booking.get("id") in (None, ""):
         raise RefusedBookingError("id is required with PUT requests.")
     order = state.orders.get(as_int(booking["id"]))
@@ -48,104 +112,119 @@ def change_booking(state: ShopState, booking: Row) -> Order:
     stays = read_stays(state, booking)
     if not stays:
         raise RefusedBookingError("Rooms not found in the request.")
-    detail = part(booking, "customer_detail")
-    known = state.customers_with_email(str(detail.get("email") or ""))
-    if not known:
-        raise RefusedBookingError("Customer not found.")
-    check_statuses(booking)
-    kept, removed, missing = _match(state, order, stays)
-    rate = order.conversion_rate
-    new_stays = [StayWish(s.id_type, s.checkin, s.checkout, s.first, s.last, wishes) for s, wishes in missing]
-    rooms = choose_rooms(state, new_stays, _UNAVAILABLE)  # the old rooms are still held [246]
-    check_storable(detail)
-
-    rename_guest(state, known[0], detail)  # whoever's e-mail it is, not the guest of the booking [252]
-    for line in removed:
-        state.remove_line(line)
-    for line, stay, wish in kept:
-        _rewrite(state, line, stay, wish, rate)
-    planned = [
-        plan_line(state, stay, wish, rooms[index, place], rate)
-        for index, stay in enumerate(new_stays)
-        for place, wish in enumerate(stay.rooms)
-    ]
-    if planned:
-        order.id_cart = order.id_cart or state.new_id("carts")
-    add_lines(state, order, planned)
-    order.date_upd = state.now()
-    _settle(state, order, booking)
-    if state.version.multiplies_price and any(_tiny_rate(row) for s in stays for w in s.rooms for row in w.services):
-        raise PhpCrashError  # observed once, after the new amounts were stored [473]
-    fail_when_strict(state, view_warnings(state))
-    return order
+    if as_int(booking.get("id_property")) not in state.hotels:
+        raise RefusedBookingError("Please provide a valid id_property.")
+    return order, stays, part(booking, "customer_detail")
 
 
-Kept = tuple[Line, StayWish, RoomWish]
+def _check_tax_groups(state: ShopState, stays: list[StayWish]) -> None:
+    """Here a group must exist; a POST takes the room type's own instead."""
+    groups = (wish.tax_group for stay in stays for wish in stay.rooms)
+    if any(group is not None and group not in state.tax_rates for group in groups):
+        raise RefusedBookingError("Invalid id_tax_rules_group.")
 
 
-def _match(
-    state: ShopState, order: Order, stays: list[StayWish]
-) -> tuple[list[Kept], list[Line], list[tuple[StayWish, list[RoomWish]]]]:
-    """Lines that stay, lines that go, and rooms to add. A line is known by type and dates, and by its room when the
-    payload names one; a named room that the order does not have there is a new room [233] [247]."""
-    left = state.lines_of(order)
-    kept: list[Kept] = []
-    missing: list[tuple[StayWish, list[RoomWish]]] = []
-    for stay in stays:
-        same = [line for line in left if line.stay == (stay.id_type, stay.checkin, stay.checkout)]
-        matched: dict[int, Line] = {}
-        for place, wish in enumerate(stay.rooms):
-            if wish.id_room:
-                found = next((line for line in same if line.id_room == wish.id_room), None)
-                if found is not None:
-                    matched[place] = found
-                    same.remove(found)
-        for place, wish in enumerate(stay.rooms):
-            if not wish.id_room and same:
-                matched[place] = same.pop(0)
-        for place, line in matched.items():
-            kept.append((line, stay, stay.rooms[place]))
-            left.remove(line)
-        new = [wish for place, wish in enumerate(stay.rooms) if place not in matched]
-        if new:
-            missing.append((stay, new))
-    return kept, left, missing
+def _lines_by_stay(state: ShopState, order: Order, stays: list[StayWish]) -> list[tuple[StayWish, list[Line]]]:
+    lines = state.lines_of(order)
+    return [(stay, [one for one in lines if one.stay == (stay.id_type, stay.checkin, stay.checkout)]) for stay in stays]
 
 
-def _rewrite(state: ShopState, line: Line, stay: StayWish, wish: RoomWish, rate: Decimal) -> None:
-    """A kept line: price and tax when they are sent, never the occupancy; services are replaced, so a payload without
-    ``rooms[]`` loses them [249] [255]."""
-    nights = stay.last - stay.first
-    line.services = tuple(service_line(state, line.id_product, row, nights) for row in wish.services)
+Kept = list[tuple[Line, RoomWish | None]]
+
+
+def _match(lines: list[Line], stay: StayWish) -> tuple[Kept, list[RoomWish]]:
+    """(kept lines with the entry of the payload that speaks of each, rooms to add).
+
+    A line is known by its type and dates. The **first** lines are kept, as many as were asked for, whatever rooms the
+    payload names; a named room only says which of them an entry speaks of [233] [249].
+    """
+    kept = lines[: len(stay.rooms)]
+    left = list(stay.rooms)
+    speaks_of: dict[int, RoomWish] = {}
+    for line in kept:
+        named = next((wish for wish in left if wish.id_room and wish.id_room == line.id_room), None)
+        if named is not None:
+            speaks_of[line.id] = named
+            left.remove(named)
+    for line in kept:
+        unnamed = next((wish for wish in left if not wish.id_room), None)
+        if line.id not in speaks_of and unnamed is not None:
+            speaks_of[line.id] = unnamed
+            left.remove(unnamed)
+    missing = len(stay.rooms) - len(kept)
+    return [(line, speaks_of.get(line.id)) for line in kept], left[len(left) - missing :] if missing else []
+
+
+def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: RoomWish | None, *, first: bool) -> None:
+    """A kept line: price and tax when they are sent, never the occupancy; its services are replaced [249].
+
+    Without ``rooms[]`` the first line of the stay loses its services and the others keep theirs [255]. What the
+    replaced services cost stays in ``total_products`` for good [480].
+    """
+    before = amounts_of(line)
+    rooms_before = (line.total_price_tax_excl, line.total_price_tax_incl)
+    if wish is None or (not wish.given and first):
+        line.services = ()
+    elif wish.given:
+        nights = stay.last - stay.first
+        line.services = tuple(service_line(state, line.id_product, row, nights) for row in wish.services)
+        _reprice(state, order, line, wish, nights)
+        added = sum((one.total for one in line.services), ZERO), sum((one.tax for one in line.services), ZERO)
+        count_products(order, added[0], added[0] + added[1])
+    after = amounts_of(line)
+    count(order, after[0] - before[0], after[1] - before[1])
+    count_products(order, line.total_price_tax_excl - rooms_before[0], line.total_price_tax_incl - rooms_before[1])
+
+
+def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights: int) -> None:
+    """A price without a tax gets the room type's; ``total_paid_amount`` then holds the price without tax [481]."""
     if wish.price is None and not wish.has_tax:
         return
-    before = line.total_price_tax_excl
-    price = before if wish.price is None else given_price(state, wish.price, nights, rate)
-    if wish.has_tax:
-        line.total_price_tax_incl = taxed(
-            state, price, tax_percent(state, line.id_product), wish.total_tax, wish.tax_group
-        )
-    else:
-        line.total_price_tax_incl = with_tax(price, percent_of(line.tax, before)) if before else stored(price)
+    percent = tax_percent(state, line.id_product)
+    price = line.total_price_tax_excl
+    if wish.price is not None:
+        price = given_price(state, wish.price, nights, order.conversion_rate)
+        line.total_paid_amount = price
     line.total_price_tax_excl = price
+    line.total_price_tax_incl = taxed(state, price, percent, wish.total_tax, wish.tax_group)
     line.date_upd = state.now()
+    if wish.total_tax is not None and state.version.is_170:
+        state.make_tax_group(wish.total_tax, price)
+
+
+def _scale(state: ShopState, order: Order, wanted: Decimal | None) -> None:
+    """A higher total scales the rooms up, new and kept ones alike."""
+    lines = state.lines_of(order)
+    rooms = sum((line.total_price_tax_incl for line in lines), ZERO)
+    if wanted is None or wanted <= order.total_paid_tax_incl or not rooms:
+        return
+    factor = (wanted - (order.total_paid_tax_incl - rooms)) / rooms
+    for line in lines:
+        before = (line.total_price_tax_excl, line.total_price_tax_incl)
+        line.total_price_tax_excl, line.total_price_tax_incl = scaled(*before, factor)
+        grown = (line.total_price_tax_excl - before[0], line.total_price_tax_incl - before[1])
+        count(order, *grown)
+        count_products(order, *grown)
+        line.date_upd = state.now()
+
+
+_TARGET = {CANCELLED: CANCELED, REFUND: REFUNDED, COMPLETED: PAID}
 
 
 def _settle(state: ShopState, order: Order, booking: Row) -> None:
-    """Status, payment and remark. A payment loses its transaction id and method [250] [251]."""
-    remark = booking.get("remark")
-    if remark:
-        order.remarks = (*order.remarks, str(remark))
-    paid = as_amount(part(booking, "price_details").get("total_paid")) or ZERO
-    if paid > order.total_paid_real:
+    """Status, payment and remark. The difference to what was paid is recorded when there is a ``payment_detail``, also
+    a negative one, and loses transaction id and method; the state does not follow it [250] [251]."""
+    add_remark(order, booking.get("remark"))
+    paid = as_amount(part(booking, "price_details").get("total_paid"))
+    if paid is not None and part(booking, "payment_detail") and paid != order.total_paid_real:
         pay(state, order, paid - order.total_paid_real)
-    if as_int(booking.get("booking_status")):
-        wanted = target_state(order, booking, order.total_paid_real if paid else ZERO)
+    status, payment = as_int(booking.get("booking_status")), as_int(booking.get("payment_status"))
+    if status:
+        by_payment = {PAID_FULL: PAID, PAID_PART: PARTIAL}.get(payment, AWAITING)
+        wanted = _TARGET.get(status, by_payment)
         if wanted != order.current_state:
-            enter_state(state, order, wanted, pay_rest=False)
-        if wanted == PAID and order.total_paid_real < order.total_paid_tax_incl:
-            pay(state, order, order.total_paid_tax_incl - order.total_paid_real)
-    retotal(state, order)
+            enter_state(state, order, wanted)
+    write_details(state, order)
 
 
 def _tiny_rate(row: Row) -> bool:

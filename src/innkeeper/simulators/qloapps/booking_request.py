@@ -24,9 +24,14 @@ _LISTS = {
     "cart_rules": "cart_rule",
     "remarks": "remark",
 }
+_PHONE = re.compile(r"^\+?[\s\d.()-]*\d+$")
+_TAGS = re.compile(r"<[^>]*>?")
+_SCRIPT = re.compile(r"script:|\bon\w+\s*=", re.I)
 _EMAIL = re.compile(r"^[^\s@<>(),;:\"\[\]\\]+@[^\s@.<>(),;:\"\[\]\\]+(\.[^\s@.<>(),;:\"\[\]\\]+)+$")
 _NOT_IN_NAMES = re.compile(r"[0-9!<>,;?=+()@#\"°{}_$%:¤|]")
 NAME_LENGTH = 32
+_EMAIL_LENGTH = 128
+REMARK_LENGTH = 6400
 
 PAYMENT_TYPES = {"online": 1, "pay at hotel": 2, "remote": 3}
 """``payment_detail.payment_type`` and the number that is stored [158] [405]."""
@@ -165,22 +170,40 @@ def check_customer(state: ShopState, booking: Row) -> Row:
         raise RefusedBookingError("Customer details not found.")
     for name in ("firstname", "lastname"):
         if not str(detail.get(name) or "").strip():
-            raise RefusedBookingError(f"Please provide a valid {name}.")
+            raise RefusedBookingError(f"Please provide a valid {name.removesuffix('name')} name.")
     if not str(detail.get("email") or "").strip():
         raise RefusedBookingError("Please provide a valid email.")
-    if state.phone_required and not str(detail.get("phone") or "").strip():
+    if state.phone_required and str(detail.get("phone") or "").strip() in ("", "0"):
         raise RefusedBookingError("Please provide a valid phone number.")
     _check_address(detail)
     return detail
 
 
-def check_storable(detail: Row) -> None:
-    """What fails only when the customer is stored, after everything else was found good."""
-    if not valid_email(str(detail["email"])):
+def check_storable(detail: Row, *, known: bool) -> None:
+    """What fails only when the customer is stored, after everything else was found good. For a customer who is
+    ``known`` already a sign that names do not have, or a bad phone, is passed over in silence."""
+    email = str(detail["email"])
+    if len(email) > _EMAIL_LENGTH:
+        raise PhpCrashError
+    if not valid_email(email):
         raise PhpCrashError(200, b"Fatal error")
     for name in ("firstname", "lastname"):
-        if name in detail and not valid_name(str(detail[name])):
+        text = str(detail.get(name) or "")
+        if len(text) > NAME_LENGTH or "|" in text or not (known or valid_name(text)):
             raise PhpCrashError
+    phone = str(detail.get("phone") or "")
+    if phone and not known and not valid_phone(phone):
+        raise PhpCrashError
+
+
+def valid_phone(text: str) -> bool:
+    """At most 32 characters: a plus, then blanks, digits, dots, brackets and dashes, and a digit at the end."""
+    return len(text) <= NAME_LENGTH and bool(_PHONE.match(text))
+
+
+def clean_remark(text: str) -> str:
+    """A remark without tags; one that looks like a script vanishes."""
+    return "" if _SCRIPT.search(text) else _TAGS.sub("", text)
 
 
 def valid_email(text: str) -> bool:
@@ -193,6 +216,10 @@ def valid_name(text: str) -> bool:
     return len(text) <= NAME_LENGTH and not _NOT_IN_NAMES.search(text)
 
 
+_COUNTRIES = frozenset(
+    "AT AU BE BG BR CA CH CN CZ DE DK EE ES FI FR GB GR HR HU IE IL IN IT JP LT LU LV MX NL NO NZ PL PT RO SE SI SK TR "
+    "US UA ZA".split()
+)
 _COUNTRIES_WITH_STATES = frozenset(("US", "CA", "MX", "IT", "AR", "ID", "JP"))
 
 
@@ -200,9 +227,13 @@ def _check_address(detail: Row) -> None:
     """All or nothing: address, city and country, and a state where the country has them [159]."""
     if not any(detail.get(name) for name in ("address", "city", "country_code")):
         return
-    for name, words in (("address", "address"), ("city", "city"), ("country_code", "country code")):
+    for name, words in (("address", "Address"), ("city", "City"), ("country_code", "Country code")):
         if not detail.get(name):
-            raise RefusedBookingError(f"Please provide a valid {words}.")
+            raise RefusedBookingError(f"{words} is required.")
+    if detail["country_code"] not in _COUNTRIES:
+        raise RefusedBookingError("Invalid country code.")
+    if not detail.get("zip"):
+        raise RefusedBookingError("Zip code is required.")
     if detail["country_code"] in _COUNTRIES_WITH_STATES and not detail.get("state_code"):
         raise RefusedBookingError("State code is required for the given country.")
 
@@ -213,7 +244,20 @@ def read_stays(state: ShopState, booking: Row) -> list[StayWish]:
     if not isinstance(entries, list):
         return []
     id_hotel = as_int(booking.get("id_property"))
-    return [_read_stay(state, entry, id_hotel) for entry in entries if isinstance(entry, dict)]
+    stays = [_read_stay(state, entry, id_hotel) for entry in entries if isinstance(entry, dict)]
+    return _merged(stays)
+
+
+def _merged(stays: list[StayWish]) -> list[StayWish]:
+    """Entries of one type and the same dates are one; with ``rooms[]`` their counts do not match any more."""
+    found: dict[tuple[int, int, int], StayWish] = {}
+    for stay in stays:
+        first = found.setdefault((stay.id_type, stay.first, stay.last), stay)
+        if first is not stay:
+            if any(wish.given for wish in (*first.rooms, *stay.rooms)):
+                raise RefusedBookingError("Room count does not matches with the number of rooms")
+            first.rooms = [*first.rooms, *stay.rooms]
+    return list(found.values())
 
 
 def _read_stay(state: ShopState, entry: Row, id_hotel: int) -> StayWish:
@@ -225,12 +269,18 @@ def _read_stay(state: ShopState, entry: Row, id_hotel: int) -> StayWish:
     first, last = ordinal(checkin), ordinal(checkout)
     if last < first:
         raise RefusedBookingError("Invalid check in and check out dates in the request")
-    count = as_int(entry.get("number_of_rooms"))
+    count = _room_count(entry.get("number_of_rooms"))
     rooms = entry.get("rooms")
     wishes = [_read_room(state, room) for room in rooms if isinstance(room, dict)] if isinstance(rooms, list) else []
     if wishes and len(wishes) != count:
         raise RefusedBookingError("Room count does not matches with the number of rooms")
     return StayWish(id_type, checkin, checkout, first, last, wishes or [RoomWish() for _ in range(count)])
+
+
+def _room_count(value: Any) -> int:
+    """0 books one room, and what is no number is not available."""
+    count = as_amount(value)
+    return 0 if count is None else max(int(count), 1)
 
 
 _DATES = (("checkin_date", "check in"), ("checkout_date", "check out"))
@@ -253,14 +303,31 @@ def _read_room(state: ShopState, room: Row) -> RoomWish:
     return RoomWish(
         given=True,
         id_room=as_int(room.get("id_room")),
-        adults=None if adults in (None, "") else as_int(adults),
+        adults=None if adults in (None, "") else _adults(adults),
         children=children,
         child_ages=child_ages[:children],
-        price=as_amount(room.get("unit_price_without_tax")),
+        price=_price(room.get("unit_price_without_tax")),
         total_tax=as_amount(room.get("total_tax")),
         tax_group=None if group is None else int(group),
         services=[one for one in services if isinstance(one, dict)] if isinstance(services, list) else [],
     )
+
+
+def _adults(value: Any) -> int:
+    amount = as_amount(value)
+    if amount is None:
+        raise PhpCrashError
+    return int(amount)
+
+
+def _price(value: Any) -> Decimal | None:
+    """A room price; text that is no number is an uncaught PHP error, and below 0 there is nothing."""
+    if value is None:
+        return None
+    amount = as_amount(value)
+    if amount is None:
+        raise PhpCrashError
+    return max(amount, Decimal(0))
 
 
 def _ages(text: Any) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from innkeeper.simulators.qloapps.booking_request import (
@@ -12,6 +13,7 @@ from innkeeper.simulators.qloapps.booking_request import (
     PAID_PART,
     PAYMENT_TYPES,
     REFUND,
+    REMARK_LENGTH,
     RoomWish,
     StayWish,
     as_amount,
@@ -19,10 +21,11 @@ from innkeeper.simulators.qloapps.booking_request import (
     check_customer,
     check_head,
     check_storable,
+    clean_remark,
     part,
     read_stays,
 )
-from innkeeper.simulators.qloapps.customers import guest_for_booking
+from innkeeper.simulators.qloapps.customers import guest_for_booking, known_guest
 from innkeeper.simulators.qloapps.errors import UNAVAILABLE, PhpCrashError, RefusedBookingError, WebserviceError
 from innkeeper.simulators.qloapps.model import (
     AWAITING,
@@ -44,7 +47,7 @@ from innkeeper.simulators.qloapps.prices import (
     with_tax,
 )
 from innkeeper.simulators.qloapps.state import ShopState
-from innkeeper.simulators.qloapps.writing import free_lines, new_line, pay, record_history, retotal
+from innkeeper.simulators.qloapps.writing import count_line, free_lines, new_line, pay, record_history, write_details
 
 SOURCE_LENGTH = 255
 
@@ -76,6 +79,8 @@ class Plan:
     lines: list[PlannedLine]
     lower_total: bool
     warnings: list[tuple[int, str]]
+    sent_taxes: list[tuple[Decimal, Decimal]]
+    """Taxes that were sent, with the price that each belongs to."""
 
 
 def plan_booking(state: ShopState, booking: Row) -> Plan:
@@ -88,7 +93,7 @@ def plan_booking(state: ShopState, booking: Row) -> Plan:
     if not stays:
         raise RefusedBookingError(UNAVAILABLE)
     rooms = choose_rooms(state, stays, UNAVAILABLE)
-    check_storable(detail)
+    check_storable(detail, known=known_guest(state, detail) is not None)
     currency = state.currency_by_code(booking["currency"]) or {}
     rate: Decimal = currency["conversion_rate"]
     lines = [
@@ -96,8 +101,14 @@ def plan_booking(state: ShopState, booking: Row) -> Plan:
         for index, stay in _writing_order(state, stays)
         for place, wish in enumerate(stay.rooms)
     ]
+    sent_taxes = [(wish.total_tax, line.price) for wish, line in zip(_wishes(state, stays), lines, strict=True)]
     lower = _scale(lines, as_amount(part(booking, "price_details").get("total_price_with_tax")))
-    return Plan(booking, detail, currency, lines, lower, _warnings(state, stays))
+    taxes = [(tax, price) for tax, price in sent_taxes if tax is not None]
+    return Plan(booking, detail, currency, lines, lower, room_warnings(state, stays), taxes)
+
+
+def _wishes(state: ShopState, stays: list[StayWish]) -> list[RoomWish]:
+    return [wish for _, stay in _writing_order(state, stays) for wish in stay.rooms]
 
 
 def _writing_order(state: ShopState, stays: list[StayWish]) -> list[tuple[int, StayWish]]:
@@ -186,60 +197,64 @@ def room_prices(state: ShopState, stay: StayWish, wish: RoomWish, rate: Decimal)
 
 
 def given_price(state: ShopState, sent: Decimal, nights: int, rate: Decimal) -> Decimal:
-    """What becomes of a room price that was sent: 1.7.0 rounds it and multiplies it by N/(N-1) [121] [491]."""
+    """What becomes of a room price that was sent: it is rounded, and 1.7.0 multiplies it by N/(N-1) [121] [491]."""
     version = state.version
-    price = sent * rate if version.price_in_default_currency else sent
+    price = cents(sent) * rate if version.price_in_default_currency else cents(sent)
     if version.multiplies_price and nights > 1:
-        return stored(cents(price) * nights / (nights - 1))
-    return stored(cents(price) if version.multiplies_price else price)
+        price = price * nights / (nights - 1)
+    return stored(price)
 
 
 def taxed(state: ShopState, price: Decimal, percent: Decimal, tax: Decimal | None, group: int | None) -> Decimal:
-    """The price with its tax, or with the given one; the snapshot corrects in the wrong direction [124] [172]."""
+    """The price with its tax, or with the given one; the snapshot corrects in the wrong direction [124] [172].
+
+    A group that does not exist, 0 for one, means the room type's own.
+    """
     default = with_tax(price, percent)
-    if tax is None and group is None:
+    if tax is None and group not in state.tax_rates:
         return default
     if state.version.tax_sign_wrong:
-        wanted = tax if tax is not None else price * state.tax_rates.get(group or 0, ZERO) / 100
+        wanted = tax if tax is not None else price * state.tax_rates[group or 0] / 100
         return stored(default + (default - price) - wanted)
     if tax is not None:
         return with_tax(price, percent_of(tax, price))
-    return with_tax(price, state.tax_rates.get(group or 0, ZERO))
+    return with_tax(price, state.tax_rates[group or 0])
 
 
 def service_line(state: ShopState, id_type: int, row: Row, nights: int) -> ServiceLine:
     """A service of a room: by id with the shop's price, or new by name. Raises RefusedBookingError."""
-    quantity = as_int(row.get("quantity")) or 1
-    sent = as_amount(row.get("unit_price_without_tax"))
     id_service = as_int(row.get("id_service"))
+    sent = as_amount(row.get("unit_price_without_tax"))
     group = as_int(row.get("id_tax_rules_group"))
     if id_service:
         known = state.type_services.get(id_type, {}).get(id_service)
         if known is None:
-            raise RefusedBookingError("Invalid service in the request")
+            raise RefusedBookingError("Invalid request for service.")
         service = state.services[id_service]
         own_price, own_group = known
         unit = sent if sent is not None else (service["price"] if own_price is None else own_price)
+        quantity = 1  # the shop's services are sold once a room, whatever was sent
         mode: int = service["price_calculation_method"]
         name: str = service["name"][state.default_language]
         group = group or own_group or service["id_tax_rules_group"]
     else:
         name = str(row.get("name") or "").strip()
         if not name:
-            raise RefusedBookingError("Invalid service in the request")
-        unit = sent or ZERO
+            raise RefusedBookingError("Service name is required for non existing services.")
+        quantity = as_int(row.get("quantity")) or 1
+        whole = as_amount(row.get("total_price_without_tax"))
+        unit = sent if sent is not None else (whole or ZERO) / quantity
         mode = as_int(row.get("price_mode")) or 1
         id_service = state.new_id("room_types")  # a product made for this sale, removed afterwards
     times = nights if mode == 2 else 1
     total = stored(unit * times * quantity)
-    tax = _service_tax(state, row, unit, times * quantity, total, group)
     return ServiceLine(
         id_service,
         name,
         quantity,
         stored(unit * times),
         total,
-        tax,
+        _service_tax(state, row, unit, times * quantity, total, group),
         per_night=int(mode == 2),
         price_mode=mode,
         named=not as_int(row.get("id_service")),
@@ -265,20 +280,25 @@ def _scale(lines: list[PlannedLine], wanted: Decimal | None) -> bool:
         return True
     if wanted > rooms + services and rooms:
         for line in lines:
-            percent_factor = line.price_with_tax / line.price if line.price else Decimal(1)
-            line.price_with_tax = stored(line.price_with_tax * (wanted - services) / rooms)
-            line.price = stored(line.price_with_tax / percent_factor)
+            line.price, line.price_with_tax = scaled(line.price, line.price_with_tax, (wanted - services) / rooms)
     return False
 
 
-def _warnings(state: ShopState, stays: list[StayWish]) -> list[tuple[int, str]]:
-    """PHP warnings that the work raises; they matter on a strict server only (section 10)."""
-    found = [
-        (3, php_warning('Undefined array key "total_tax"', state.version.warning_line_total_tax))
-        for stay in stays
-        for wish in stay.rooms
-        if wish.given and not wish.has_tax
-    ]
+def scaled(price: Decimal, price_with_tax: Decimal, factor: Decimal) -> tuple[Decimal, Decimal]:
+    """A room price times a factor, to the cent, with the same rate of tax [127]."""
+    taxed_price = cents(price_with_tax * factor)
+    return cents(price * taxed_price / price_with_tax) if price_with_tax else price, taxed_price
+
+
+def room_warnings(state: ShopState, stays: list[StayWish]) -> list[tuple[int, str]]:
+    """PHP warnings that rooms raise; they matter on a strict server only: no tax at all, and on 1.7.0 a tax group."""
+    found = []
+    for stay in stays:
+        for wish in stay.rooms:
+            if wish.given and not wish.has_tax:
+                found.append((3, php_warning('Undefined array key "total_tax"', state.version.warning_line_total_tax)))
+            elif wish.tax_group and wish.total_tax is None and state.version.is_170:
+                found.append((3, php_warning('Undefined array key "id_tax"', 1139)))
     return found + view_warnings(state)
 
 
@@ -317,7 +337,7 @@ def write_booking(state: ShopState, plan: Plan, host: str) -> Order:
         as_int(booking["id_property"]),
         plan.currency["id"],
         AWAITING,
-        str(booking.get("booking_date") or now),
+        _booking_date(booking.get("booking_date"), now),
         now,
         _text(booking.get("source") or host)[:SOURCE_LENGTH],
         state.new_reference(),
@@ -328,20 +348,41 @@ def write_booking(state: ShopState, plan: Plan, host: str) -> Order:
         payment_type=PAYMENT_TYPES.get(str(payment.get("payment_type")), 1),
         conversion_rate=plan.currency["conversion_rate"],
     )
-    if booking.get("remark"):
-        order.remarks = (_text(booking["remark"]),)
+    add_remark(order, booking.get("remark"))
     state.orders[order.id] = order
     add_lines(state, order, plan.lines)
+    named = sum((one.tax for line in plan.lines for one in line.services if one.named), ZERO)
+    order.total_products_wt -= named  # the tax of a product made for the sale is missing there [111]
     order.advance_paid_amount = sum(
         (line.cart_price_with_tax + sum((_in_cart(one) for one in line.services), ZERO) for line in plan.lines), ZERO
     )
     _settle(state, order, booking, str(payment.get("transaction_id") or ""))
     if state.version.mails_on_post:
         state.mails.update({"order_conf": 2, "new_order": 2})
+    if state.version.is_170:
+        for tax, price in plan.sent_taxes:
+            state.make_tax_group(tax, price)
+    if len(str(booking.get("remark") or "")) > REMARK_LENGTH:
+        raise PhpCrashError
     if plan.lower_total and state.version.crashes_on_lower_total:
         raise PhpCrashError
     fail_when_strict(state, plan.warnings)
     return order
+
+
+def _booking_date(value: object, now: str) -> str:
+    """A booking may be dated back; what is no date is now [109]."""
+    try:
+        return datetime.fromisoformat(str(value)).strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return now
+
+
+def add_remark(order: Order, remark: object) -> None:
+    """Keep a remark as a message of the order."""
+    text = clean_remark(_text(remark)) if remark else ""
+    if text:
+        order.remarks = (*order.remarks, text)
 
 
 def _in_cart(one: ServiceLine) -> Decimal:
@@ -367,37 +408,34 @@ def add_lines(state: ShopState, order: Order, lines: list[PlannedLine]) -> None:
         )
         line.services = tuple(planned.services)
         state.add_line(line)
-    retotal(state, order)
-
-
-def target_state(order: Order, booking: Row, paid: Decimal) -> int:
-    """The order state that the two statuses mean [131] - [137]."""
-    status = as_int(booking.get("booking_status"))
-    payment = as_int(booking.get("payment_status"))
-    if status == CANCELLED:
-        return CANCELED
-    if status == REFUND:
-        return REFUNDED
-    if status == COMPLETED or payment == PAID_FULL:
-        return PARTIAL if ZERO < paid < order.total_paid_tax_incl else PAID
-    return PARTIAL if payment == PAID_PART else AWAITING
+        count_line(order, line)
+    write_details(state, order)
 
 
 def _settle(state: ShopState, order: Order, booking: Row, transaction_id: str) -> None:
-    paid = as_amount(part(booking, "price_details").get("total_paid")) or ZERO
-    order.current_state = target_state(order, booking, paid)
-    row = state.order_states[order.current_state]
+    """State, payment and history of a new order [131] - [137]: a payment makes it paid in part whatever the statuses
+    say, and in full it passes through "awaiting"; "completed" without an amount pays everything."""
+    status, payment = as_int(booking.get("booking_status")), as_int(booking.get("payment_status"))
+    paid = max(as_amount(part(booking, "price_details").get("total_paid")) or ZERO, ZERO)
+    total = order.total_paid_tax_incl
+    if status in (CANCELLED, REFUND):
+        target, paid = (CANCELED if status == CANCELLED else REFUNDED), ZERO
+    elif paid >= total > 0 or (not paid and (status == COMPLETED or payment == PAID_FULL)):
+        target, paid = PAID, total
+        record_history(state, order, AWAITING)
+    else:
+        target = PARTIAL if paid or payment == PAID_PART else AWAITING
+    order.current_state = target
+    row = state.order_states[target]
     order.valid = row["logable"]
     if row["invoice"]:
         order.invoice_number = state.new_id("invoices")
         order.invoice_date = order.date_upd
-    if order.current_state == PAID:
-        paid = max(paid, order.total_paid_tax_incl)
-    if paid > 0:
+    if paid:
         pay(state, order, paid, method=order.payment, kind=order.payment_type, transaction_id=transaction_id)
-    if order.current_state in (CANCELED, REFUNDED):
-        free_lines(state, order, cancelled=order.current_state == CANCELED)
-    record_history(state, order, order.current_state)
+    if target in (CANCELED, REFUNDED):
+        free_lines(state, order, cancelled=target == CANCELED)
+    record_history(state, order, target)
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from innkeeper.simulators.qloapps.booking_request import valid_email, valid_name
+from innkeeper.simulators.qloapps.booking_request import as_int, valid_email, valid_name, valid_phone
 from innkeeper.simulators.qloapps.errors import WebserviceError
 from innkeeper.simulators.qloapps.fields import INT, NO_STAMP, NULLABLE, PRICE, Field
 from innkeeper.simulators.qloapps.model import Customer, Row
@@ -19,10 +19,10 @@ _PASSWORD_HOURS = 6
 
 def guest_for_booking(state: ShopState, detail: Row) -> Customer:
     """The customer of a booking: known by e-mail and then overwritten, else made [129] [130]."""
-    known = state.customers_with_email(str(detail["email"]))
-    if known:
-        rename_guest(state, known[0], detail)
-        return known[0]
+    known = known_guest(state, detail)
+    if known is not None:
+        rename_guest(state, known, detail)
+        return known
     now = state.now()
     customer = Customer(
         state.new_id("customers"),
@@ -40,12 +40,31 @@ def guest_for_booking(state: ShopState, detail: Row) -> Customer:
     return customer
 
 
+def known_guest(state: ShopState, detail: Row) -> Customer | None:
+    """The customer that a booking means: by ``id_customer`` whatever the e-mail says, else the first by e-mail."""
+    by_id = state.customers.get(as_int(detail.get("id_customer") or 0))
+    if by_id is not None:
+        return by_id
+    return next(iter(visible_with_email(state, str(detail.get("email") or ""))), None)
+
+
+def visible_with_email(state: ShopState, email: str) -> list[Customer]:
+    """Customers with that e-mail that bookings and lists find: a PUT without ``id_shop`` hides a customer for good."""
+    return [one for one in state.customers_with_email(email) if one.id_shop]
+
+
 def rename_guest(state: ShopState, customer: Customer, detail: Row) -> None:
-    """Take over name and phone as a booking does; an unchanged customer is not touched."""
+    """Take over name and phone as a booking does, where they are valid; an unchanged customer is not touched."""
     before = (customer.firstname, customer.lastname, customer.phone)
-    customer.firstname = str(detail.get("firstname") or customer.firstname)
-    customer.lastname = str(detail.get("lastname") or customer.lastname)
-    customer.phone = str(detail.get("phone") or customer.phone)
+    first, last, phone = (str(detail.get(name) or "") for name in ("firstname", "lastname", "phone"))
+    if first and valid_name(first):
+        customer.firstname = first
+    if last and valid_name(last):
+        customer.lastname = last
+    if phone and valid_phone(phone):
+        customer.phone = phone
+    elif phone and not state.version.is_170:
+        customer.phone = ""
     if before != (customer.firstname, customer.lastname, customer.phone):
         customer.date_upd = state.now()
 
@@ -113,7 +132,7 @@ def _groups(document: Document) -> tuple[int, ...]:
 def _validate(state: ShopState, document: Document) -> None:
     """Raises WebserviceError 41 for a missing field, 85 for one that is not valid [083] [089] [096]."""
     for item in state.resources["customers"].fields:
-        if item.required and item.name != "phone" and not document.text(item.name):
+        if item.required and not document.text(item.name):
             raise WebserviceError(400, 41, f'parameter "{item.name}" required')
     for name in ("lastname", "firstname"):
         if not valid_name(document.text(name)):

@@ -9,6 +9,7 @@ from typing import Any
 
 from innkeeper.simulators.qloapps.model import ZERO, Customer, Line, Order, Row, ServiceLine
 from innkeeper.simulators.qloapps.state import ShopState
+from innkeeper.simulators.qloapps.values import hours_before
 
 _CURRENCY = {
     "PLN": ("Złoty", "985", 1, "zł", 2),
@@ -101,11 +102,11 @@ def fill_demo(
         else (("English (English)", "en"),),
         shop_name="Demo SSD" if is_170 else "LabHotel",
     )
-    installed = ("2026-02-18 16:25:22", 22) if is_170 else ("2026-11-22 00:36:09", 9)
-    add_hotel(state, "The Hotel Prime", DEMO_TYPES, installed=installed[0])
-    _stagger_install_times(state, *installed)
+    installed = "2026-02-18 16:25:22" if is_170 else "2026-11-22 00:36:09"
+    add_hotel(state, "The Hotel Prime", DEMO_TYPES, installed=installed)
+    _stagger_install_times(state, installed, (22, 23, 24, 25) if is_170 else (11, 12, 13, 15))
     state.set_last_id("room_types", 10)  # products: the services follow the room types
-    _add_customer(state, "John", "Doe", "pub@qloapps.com", "1234567890", installed[0][:17] + "19")
+    _add_customer(state, "John", "Doe", "pub@qloapps.com", "1234567890", "2026-02-18 16:25:19" if is_170 else installed)
     for table in ("feature_prices", "restrictions"):
         state.set_last_id(table, 8)  # the installer's own example rates, switched off again
     if is_170:
@@ -158,8 +159,10 @@ def settle_shop(
     state.set_last_id("currencies", 1)
     groups = _tax_groups(state, tax_rate)
     for number, (name, percent) in enumerate(groups, 1):
-        state.tax_rates[number] = Decimal(percent)
+        applies = state.version.is_170 or number == 1  # the hotel's state; other groups have no rule for it [172]
+        state.tax_rates[number] = Decimal(percent) if applies else ZERO
         state.tax_rule_groups[number] = _stamped(state, id=number, name=name, active=1, deleted=0)
+        _add_tax(state, number, Decimal(percent))
     state.set_last_id("tax_rule_groups", len(groups))
     for number, (name, invoice, logable, paid) in enumerate(_STATES, 1):
         state.order_states[number] = _order_state(state, number, name, invoice, logable, paid)
@@ -169,6 +172,29 @@ def settle_shop(
             state.services[row[0]] = _service(state, *row)
     _add_configurations(state)
     state.country, state.state_name = ("Poland", "") if currency == "PLN" else ("United States", "Alabama")
+
+
+def _add_tax(state: ShopState, number: int, percent: Decimal) -> None:
+    """The tax of a group and the rule that applies it in the hotel's country."""
+    is_170 = state.version.is_170
+    state.taxes[number] = {
+        "id": number,
+        "rate": percent,
+        "active": 1,
+        "deleted": 0,
+        "name": _in_all(state, f"Tax {percent:f}%"),
+    }
+    state.tax_rules[number] = {
+        "id": number,
+        "id_tax_rules_group": number,
+        "id_state": 0 if is_170 else number,
+        "id_country": 14 if is_170 else 21,
+        "zipcode_from": "0",
+        "zipcode_to": "0",
+        "id_tax": number,
+        "behavior": 0 if is_170 else 1,
+        "description": "",
+    }
 
 
 def _tax_groups(state: ShopState, tax_rate: Decimal | int | str | None) -> list[tuple[str, str]]:
@@ -320,17 +346,17 @@ def _room_type(state: ShopState, number: int, id_hotel: int, spec: RoomTypeSpec,
     return row
 
 
-def _stagger_install_times(state: ShopState, installed: str, second: int) -> None:
+def _stagger_install_times(state: ShopState, installed: str, seconds: Sequence[int]) -> None:
     """The installer took a second for each room type [058] [061]."""
     base = installed[:17]
-    for number in state.room_types:
-        stamp = f"{base}{second + number - 1:02d}"
+    before = installed
+    for number, kind in state.room_types.items():
+        stamp = f"{base}{seconds[number - 1]:02d}"
+        kind["date_add"] = kind["date_upd"] = before
+        before = stamp
         rows = [state.type_of_product[number], *(state.hotel_rooms[room] for room in state.rooms_of_type[number])]
         for row in rows:
             row["date_add"] = row["date_upd"] = stamp
-    for number, row in state.room_types.items():
-        earlier = max(second, second + number - 1 - (number == 4 and state.version.is_170))
-        row["date_add"] = row["date_upd"] = f"{base}{earlier:02d}"
 
 
 def _add_customer(state: ShopState, first: str, last: str, email: str, phone: str, stamp: str) -> Customer:
@@ -345,16 +371,16 @@ def _add_customer(state: ShopState, first: str, last: str, email: str, phone: st
         stamp,
         passwd=state.new_hash(),
         secure_key=state.new_hash(),
-        last_passwd_gen=stamp,
+        last_passwd_gen=hours_before(stamp, 6),
     )
     if number == 1:
-        customer.id_gender, customer.birthday = 1, "1996-02-18"
+        customer.id_gender, customer.birthday = 1, f"{int(stamp[:4]) - 30}{stamp[4:10]}"
         customer.newsletter = customer.optin = 1
         customer.newsletter_date_add = stamp
         customer.ip_registration_newsletter = customer.website = customer.company = ""
         customer.siret = customer.ape = customer.note = ""
     else:
-        customer.id_gender = 1
+        customer.id_gender = 2 if number < 4 else 1
     state.add_customer(customer)
     return customer
 
@@ -362,9 +388,9 @@ def _add_customer(state: ShopState, first: str, last: str, email: str, phone: st
 def _add_demo_bookings(state: ShopState) -> None:
     """The three bookings and thirteen guests that the 1.7.0 demo database came with [191] [448]."""
     guests = (
-        ("User-One", "Demo", "demo@guest.example", "123"),
-        ("Api-One", "user", "apione@guest.example", "123"),
-        *(("Demo", "Guest", f"demo{n}@guest.example", "5550199") for n in range(4, 15)),
+        ("User-One", "Demo", "demo@hotel.example", "123"),
+        ("Api-One", "user", "apione@hotel.example", "123"),
+        *(("Demo", "Guest", f"demo{n}@hotel.example", "5550199") for n in range(4, 15)),
     )
     for number, (first, last, email, phone) in enumerate(guests, 2):
         _add_customer(state, first, last, email, phone, f"2026-02-18 {16 + number // 3:02d}:35:40")
@@ -382,7 +408,7 @@ def _add_demo_booking(
     state: ShopState, id_customer: int, id_room: int, date_to: str, price: Decimal, stamp: str, module: str, pay: str
 ) -> None:
     from innkeeper.simulators.qloapps.prices import with_tax
-    from innkeeper.simulators.qloapps.writing import new_line, record_state, retotal
+    from innkeeper.simulators.qloapps.writing import count_line, new_line, record_state, write_details
 
     rate = state.tax_rates[1]
     number = state.new_id("orders")
@@ -414,8 +440,8 @@ def _add_demo_booking(
         price=price,
         price_with_tax=with_tax(price, rate),
         adults=2,
-        children=0,
-        child_ages="[]",
+        children=2 if number == 2 else 0,
+        child_ages='["1","2"]' if number == 2 else "[]",
     )
     line.date_add = line.date_upd = stamp
     fees, internet = 250 * nights, Decimal(250)
@@ -424,7 +450,8 @@ def _add_demo_booking(
         ServiceLine(6, "Internet Handling Charges", 1, internet, internet, internet * rate / 100, 0, 1),
     )
     state.add_line(line)
-    retotal(state, order)
+    count_line(order, line)
+    write_details(state, order)
     order.advance_paid_amount = order.total_paid_tax_incl
     order.total_products_wt = order.total_paid_tax_incl
     record_state(state, order, stamp)
@@ -437,6 +464,9 @@ def _add_configurations(state: ShopState) -> None:
         "PS_ONE_PHONE_AT_LEAST": (8 if state.version.is_170 else 6, "1"),
         "PS_CURRENCY_DEFAULT": (first, "1"),
         "PS_TIMEZONE": (zone, state.timezone),
+        "PS_PRICE_ROUND_MODE": (77 if state.version.is_170 else 75, "2"),
+        "PS_ROUND_TYPE": (299 if state.version.is_170 else 294, "1"),
+        "PS_SHOP_DEFAULT": (178 if state.version.is_170 else 174, "1"),
     }
     if state.version.number is not None:
         values["QLO_VERSION_DB"] = (4, state.version.number)

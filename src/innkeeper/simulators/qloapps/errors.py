@@ -34,13 +34,18 @@ class NotFoundError(Exception):
     """404 with an empty body, also in JSON [056] [108]."""
 
 
+def no_such_row(number: int) -> WebserviceError:
+    """A DELETE of what is not there."""
+    return WebserviceError(404, 87, f"Id(s) not exists: {number}")
+
+
 UNAVAILABLE = "Requested room(s) not available."
 """POST ends the sentence with a full stop, PUT does not [167] [243]."""
 
 
 def closest(word: str, words: Sequence[str]) -> str:
-    """The name that the error message proposes: the one with the smallest edit distance, the first of several."""
-    return min(words, key=lambda other: edit_distance(word, other))
+    """The name that the error message proposes: the one with the smallest edit distance, the last of several."""
+    return min(reversed(words), key=lambda other: edit_distance(word, other))
 
 
 def edit_distance(left: str, right: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from innkeeper.simulators.qloapps.errors import NotFoundError, WebserviceError
+from innkeeper.simulators.qloapps.errors import WebserviceError, no_such_row
 from innkeeper.simulators.qloapps.model import Row
 from innkeeper.simulators.qloapps.records import Written, columns, echo_of, require, stamps, target
 from innkeeper.simulators.qloapps.state import ShopState
@@ -41,9 +41,9 @@ def put_rate(state: ShopState, document: Document) -> Written:
 
 
 def delete_rate(state: ShopState, number: int) -> None:
-    """Delete a rule [343]. Raises NotFoundError."""
+    """Delete a rule [343]. Raises WebserviceError 87."""
     if state.feature_prices.pop(number, None) is None:
-        raise NotFoundError
+        raise no_such_row(number)
     state.index_rooms()
 
 

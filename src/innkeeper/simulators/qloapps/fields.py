@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any
 
-INT, TEXT, NULLABLE, PRICE, PRICE2, STAMP, DAY, LANG, RAW = (
+INT, TEXT, NULLABLE, PRICE, PRICE2, PRICE3, STAMP, DAY, LANG, RAW = (
     "int",
     "text",
     "null",
     "price",
     "price2",
+    "price3",
     "stamp",
     "day",
     "lang",
     "raw",
 )
-"""Wire types: number, string, string or null, string with six or two decimals, timestamp, date, text by language,
-and a value that goes out as it is."""
+"""Wire types: number, string, string or null, string with six, two or three decimals, timestamp, date, text by
+language, and a value that goes out as it is."""
 
-_KINDS = frozenset((INT, TEXT, NULLABLE, PRICE, PRICE2, STAMP, DAY, LANG, RAW))
+_KINDS = frozenset((INT, TEXT, NULLABLE, PRICE, PRICE2, PRICE3, STAMP, DAY, LANG, RAW))
+DIGITS = {PRICE: 6, PRICE2: 2, PRICE3: 3}
+"""Decimals by kind."""
 NO_STAMP = "0000-00-00 00:00:00"
 NO_DAY = "0000-00-00"
 

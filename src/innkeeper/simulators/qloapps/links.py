@@ -59,7 +59,7 @@ def _of_room_type(state: ShopState, row: dict[str, Any]) -> dict[str, Entries]:
         "room_type_features": _ids(row["features"]),
         "tags": [],
         "hotel_rooms": _ids(state.rooms_of_type.get(number, ())),
-        "feature_prices": [],
+        "feature_prices": _ids(rate["id"] for rate in state.rates_of_type.get(number, ())),
         "extra_demands": [],
         "services": [
             {"id": service, "price": _price(price), "id_tax_rules_group": group}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from innkeeper.simulators.qloapps.errors import WebserviceError, closest
-from innkeeper.simulators.qloapps.fields import DAY, INT, LANG, PRICE, PRICE2, STAMP, Field, Resource
+from innkeeper.simulators.qloapps.fields import DAY, INT, LANG, PRICE, PRICE2, PRICE3, STAMP, Field, Resource
 from innkeeper.simulators.qloapps.state import ShopState
 
 _BRACKETS = re.compile(r"^(.*?)\[(.*)\](.*)$", re.S)
@@ -86,7 +87,7 @@ def select(state: ShopState, resource: Resource, query: Query) -> list[Any]:
             if name in resource.index_order:
                 order_by = [(name, False), ("id", False)]
     rows = _candidates(state, resource, query, table)
-    if resource.name == "orders":
+    if resource.name in ("orders", "customers"):  # of no shop, so in no list; the id still finds them
         rows = [row for row in rows if row.id_shop]
     for get, test in tests:
         rows = [row for row in rows if test(get(row))]
@@ -159,21 +160,21 @@ def _equal(item: Field, value: str) -> Test:
 
 
 def _like(value: str, *, any_start: bool, any_end: bool) -> Test:
-    word = value.casefold()
+    word = _folded(value)
     if any_start and any_end:
-        return lambda held: word in str(held).casefold()
+        return lambda held: word in _folded(held)
     if any_start:
-        return lambda held: str(held).casefold().endswith(word)
-    return lambda held: str(held).casefold().startswith(word)
+        return lambda held: _folded(held).endswith(word)
+    return lambda held: _folded(held).startswith(word)
 
 
 def _comparable(item: Field, value: Any) -> Any:
-    """A value as the database compares it: text without regard to case, a date as the midnight it begins with."""
+    """A value as the database compares it: text without case and accents, a date as the midnight it begins with."""
     kind = item.kind
     if kind == STAMP:
         text = str(value)
         return f"{text} 00:00:00" if len(text) == 10 else text
-    if kind in (INT, PRICE, PRICE2):
+    if kind in (INT, PRICE, PRICE2, PRICE3):
         if isinstance(value, str):
             try:
                 return Decimal(value.strip())
@@ -183,8 +184,17 @@ def _comparable(item: Field, value: Any) -> Any:
     if kind == DAY:
         return str(value)[:10]
     if kind == LANG and not isinstance(value, str):
-        return str(next(iter(value.values()), "")).casefold()
-    return str(value or "").rstrip().casefold()
+        return _folded(next(iter(value.values()), ""))
+    return _folded(value or "").rstrip()
+
+
+def _folded(value: Any) -> str:
+    """Text without case and accents, as the database's collation sees it."""
+    text = str(value)
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 
 def parse_sort(resource: Resource, text: str, *, dates: bool) -> list[tuple[str, bool]]:
@@ -204,7 +214,7 @@ def parse_sort(resource: Resource, text: str, *, dates: bool) -> list[tuple[str,
         allowed = resource.filter_names(dates=dates)
         if name not in allowed:
             raise WebserviceError(
-                400, 38, f'Unable to sort by "{name}". However, these are available: ' + ", ".join(allowed)
+                400, 38, "Unable to filter by this field. However, these are available: " + ", ".join(allowed)
             )
         wanted.append((name, parts.group(2).upper() == "DESC"))
     return wanted
@@ -216,7 +226,7 @@ def _limited(rows: list[Any], limit: str | None) -> list[Any]:
         return rows
     parts = limit.split(",")
     if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
-        raise WebserviceError(400, 39, 'The "limit" value has to be formed as this example: "5,25" or "10"')
+        return []
     numbers = [int(part) for part in parts]
     start, count = numbers if len(numbers) == 2 else (0, numbers[0])
     return rows[start : start + count]

@@ -8,7 +8,7 @@ from innkeeper.simulators.qloapps import render_json, render_xml, schemas
 from innkeeper.simulators.qloapps.answers import Answer, Request
 from innkeeper.simulators.qloapps.booking_view import booking_document
 from innkeeper.simulators.qloapps.bookings import fail_when_strict, view_warnings
-from innkeeper.simulators.qloapps.errors import NotFoundError
+from innkeeper.simulators.qloapps.errors import NotFoundError, PhpCrashError, WebserviceError
 from innkeeper.simulators.qloapps.fields import Resource
 from innkeeper.simulators.qloapps.listing import display_names, languages_for, select
 from innkeeper.simulators.qloapps.model import Order
@@ -27,6 +27,13 @@ def read(state: ShopState, request: Request) -> Answer:
     if resource is None:
         return _not_kept(request, name)
     kind = request.query.params.get("schema")
+    if kind and kind not in ("blank", "synopsis"):
+        raise WebserviceError(
+            400,
+            28,
+            "Please select a schema of type 'synopsis' to get the whole schema informations (which fields are "
+            "required, which kind of content...) or 'blank' to get an empty schema to fill before using POST request",
+        )
     if kind:
         return Answer.xml(render_xml.document(schemas.resource_schema(state, resource, kind, request.base)))
     if len(request.path) > 1:
@@ -73,7 +80,7 @@ def record_answer(
     """One record in the format of the request."""
     languages = languages_for(state, request.query)
     if request.json:
-        document = {resource.node: render_json.record(state, resource, row, languages)}
+        document = {resource.node: render_json.record(state, resource, row, languages, echo=echo)}
         return Answer.json(render_json.dumps(document), status)
     text = render_xml.record(state, resource, row, request.base, languages, echo=echo)
     return Answer.xml(render_xml.document(text), status)
@@ -118,6 +125,8 @@ def _bookings(state: ShopState, request: Request) -> Answer:
         order = state.orders.get(first_id(request.path[1]))
         if order is None:
             raise NotFoundError
+        if any(line.date_from == line.date_to for line in state.lines_of(order)):
+            raise PhpCrashError  # PHP divides by the number of nights
         fail_when_strict(state, view_warnings(state))
         return booking_answer(state, request, order)
     numbers = [order.id for order in sorted(state.orders.values(), key=lambda one: (one.id_customer, one.id))]

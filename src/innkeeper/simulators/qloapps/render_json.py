@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from innkeeper.simulators.qloapps.fields import LANG, PRICE, PRICE2, Field, Resource
+from innkeeper.simulators.qloapps.fields import DIGITS, LANG, PRICE, PRICE2, PRICE3, Field, Resource
 from innkeeper.simulators.qloapps.links import associations_of
 from innkeeper.simulators.qloapps.state import ShopState
 
@@ -37,16 +37,27 @@ def field_value(item: Field, value: Any, languages: Sequence[int]) -> Any:
         return value if isinstance(value, str) else f"{value:.6f}"
     if item.kind == LANG:
         return texts(value, languages)
-    if item.kind == PRICE2:
-        return value if isinstance(value, str) else f"{value:.2f}"
+    if item.kind in (PRICE2, PRICE3):
+        return value if isinstance(value, str) else f"{value:.{DIGITS[item.kind]}f}"
     return value
 
 
 def record(
-    state: ShopState, resource: Resource, row: Any, languages: Sequence[int], names: Iterable[str] | None = None
+    state: ShopState,
+    resource: Resource,
+    row: Any,
+    languages: Sequence[int],
+    names: Iterable[str] | None = None,
+    echo: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One record: all fields and the associations that are not empty, or only the named fields."""
+    """One record: all fields and the associations that are not empty, or only the named fields.
+
+    ``echo`` are the values of a document that was just written: strings as they came in, and for what it lacked
+    ``""`` where it is an id, else null.
+    """
     wanted = None if names is None else frozenset(names)
+    if echo is not None:
+        return _echoed(state, resource, row, languages, echo)
     document = {
         item.name: field_value(item, value, languages)
         for item, value in zip(resource.by_name.values(), resource.values(row), strict=True)
@@ -57,6 +68,20 @@ def record(
         if filled:
             document["associations"] = filled
     return document
+
+
+def _echoed(
+    state: ShopState, resource: Resource, row: Any, languages: Sequence[int], echo: Mapping[str, Any]
+) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for item in resource.by_name.values():
+        value = echo.get(item.name)
+        if item.kind == LANG and value is not None:
+            value = texts(value, languages)
+        document[item.name] = ("" if item.name.startswith("id_") else None) if value is None else value
+    document["id"] = str(document["id"])
+    filled = {name: entries for name, entries in associations_of(state, resource, row).items() if entries}
+    return document | ({"associations": filled} if filled else {})
 
 
 def errors(found: Sequence[tuple[int, str]]) -> bytes:

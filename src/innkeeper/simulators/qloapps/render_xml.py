@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from innkeeper.simulators.qloapps.fields import INT, LANG, PRICE, PRICE2, Association, Field, Resource
+from innkeeper.simulators.qloapps.fields import DIGITS, INT, LANG, Association, Field, Resource
 from innkeeper.simulators.qloapps.links import associations_of
 from innkeeper.simulators.qloapps.state import ShopState
 
@@ -65,7 +65,7 @@ def field_element(item: Field, value: Any, row_id: object, languages: Iterable[i
     if item.kind == LANG:
         content = languages_of(value, languages, base) if value else ""
     elif isinstance(value, Decimal):
-        content = cdata(f"{value:.2f}" if item.kind == PRICE2 else f"{value:.6f}" if item.kind == PRICE else value)
+        content = cdata(f"{value:.{DIGITS[item.kind]}f}" if item.kind in DIGITS else value)
     elif item.kind == INT and value == 0 and value is not False:
         content = "<![CDATA[0]]>"
     else:

@@ -304,6 +304,9 @@ id_order int required isUnsignedId link=orders
 product_id int required isUnsignedId
 product_name text required isGenericName
 product_quantity int required isInt
+id_tax_rules_group int isInt
+unit_price_tax_incl price isPrice
+unit_price_tax_excl price isPrice
 total_price_tax_incl price isPrice
 total_price_tax_excl price isPrice
 """
@@ -374,6 +377,25 @@ active int isBool
 deleted int isBool
 date_add stamp isDate
 date_upd stamp isDate
+"""
+
+
+_TAX_RULE = """
+id_tax_rules_group int isUnsignedId
+id_state int
+id_country int required isUnsignedId
+zipcode_from text isPostCode
+zipcode_to text isPostCode
+id_tax int required isUnsignedId
+behavior int isUnsignedInt
+description text isString
+"""
+
+_TAX = """
+rate price3 required isFloat
+active int
+deleted int
+name lang required max=32 isGenericName
 """
 
 
@@ -469,7 +491,15 @@ def resources(version: Version) -> dict[str, Resource]:
         Resource("extra_demands", "extra_demands", "extra_demand", parse_fields("name lang\nprice price")),
         Resource("currencies", "currencies", "currency", parse_fields(_CURRENCY)),
         Resource("languages", "languages", "language", parse_fields(_LANGUAGE)),
-        Resource("configurations", "configurations", "configuration", parse_fields(_CONFIGURATION)),
+        Resource(
+            "configurations",
+            "configurations",
+            "configuration",
+            parse_fields(_CONFIGURATION),
+            index_order=("name",),
+        ),
+        Resource("tax_rules", "tax_rules", "tax_rule", parse_fields(_TAX_RULE)),
+        Resource("taxes", "taxes", "tax", parse_fields(_TAX)),
         Resource("tax_rule_groups", "tax_rule_groups", "tax_rule_group", parse_fields(_TAX_RULE_GROUP)),
     )
     return {table.name: table for table in tables}

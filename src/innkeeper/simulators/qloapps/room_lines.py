@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from innkeeper.simulators.qloapps.errors import NotFoundError
+from innkeeper.simulators.qloapps.errors import WebserviceError, no_such_row
 from innkeeper.simulators.qloapps.fields import NO_STAMP
 from innkeeper.simulators.qloapps.model import Line
 from innkeeper.simulators.qloapps.records import Written, columns, echo_of, require, stamps, target
-from innkeeper.simulators.qloapps.state import ShopState
+from innkeeper.simulators.qloapps.state import ShopState, ordinal
 from innkeeper.simulators.qloapps.xml_request import Document
 
 
@@ -14,6 +14,7 @@ def post_line(state: ShopState, document: Document) -> Written:
     """A new line, also one without an order (``id_order`` 0), which blocks its room [270]."""
     resource = state.resources["room_bookings"]
     require(resource, document)
+    _check_dates(document)
     number = state.new_id("room_bookings")
     echo = echo_of(resource, document, id=number, **stamps(state, document))
     stored = columns(resource, document, echo, changing=False)
@@ -29,6 +30,7 @@ def put_line(state: ShopState, document: Document) -> Written:
     resource = state.resources["room_bookings"]
     line: Line = target(state, resource, document)
     require(resource, document)
+    _check_dates(document)
     echo = echo_of(resource, document, id=line.id, **stamps(state, document))
     stored = columns(resource, document, echo, changing=True)
     state.release(line)
@@ -38,9 +40,20 @@ def put_line(state: ShopState, document: Document) -> Written:
     return line, echo
 
 
+def _check_dates(document: Document) -> None:
+    """Raises WebserviceError 85 for a day that does not exist."""
+    for name in ("date_from", "date_to"):
+        try:
+            ordinal(document.text(name))
+        except ValueError:
+            raise WebserviceError(
+                400, 85, f'Validation error: "Property HotelBookingDetail->{name} is not valid"'
+            ) from None
+
+
 def delete_line(state: ShopState, number: int) -> None:
-    """Delete a line without a trace [272]. Raises NotFoundError."""
+    """Delete a line without a trace; the totals of its order stay [272]. Raises WebserviceError 87."""
     line = state.lines.get(number)
     if line is None:
-        raise NotFoundError
+        raise no_such_row(number)
     state.remove_line(line)

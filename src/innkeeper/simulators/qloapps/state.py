@@ -93,6 +93,8 @@ class ShopState:
         self.languages: dict[int, Row] = {}
         self.configurations: dict[int, Row] = {}
         self.tax_rule_groups: dict[int, Row] = {}
+        self.tax_rules: dict[int, Row] = {}
+        self.taxes: dict[int, Row] = {}
         self.tables: dict[str, dict[int, Any]] = {
             name: self.lines if name == "room_bookings" else getattr(self, name) for name in self.resources
         }
@@ -263,6 +265,9 @@ class ShopState:
         """Day numbers that the line takes from sale: none when refunded, and none after an early check-out [275]."""
         if line.is_refunded or line.is_back_order:
             return range(0)
+        room = self.hotel_rooms.get(line.id_room)
+        if room is None or room["id_product"] != line.id_product:
+            return range(0)  # another type without a room of it holds nothing, neither old nor new
         last = ordinal(line.date_to)
         if line.id_status == CHECKED_OUT and not line.check_out.startswith("0000"):
             last = min(last, ordinal(line.check_out))
@@ -319,6 +324,22 @@ class ShopState:
     def customers_with_email(self, email: str) -> list[Customer]:
         """All of them: an e-mail is not unique [084]."""
         return [self.customers[one] for one in sorted(self._by_email.get(email.casefold(), ()))]
+
+    # -- taxes ----------------------------------------------------------------------------------------------
+
+    def make_tax_group(self, tax: Decimal, amount: Decimal) -> None:
+        """The rule group that a tax sent with a price leaves behind, named by its rate and deleted at once."""
+        number = self.new_id("tax_rule_groups")
+        rate = float(tax) * 100 / float(amount) if amount else 0.0
+        stamp = self.now()
+        self.tax_rule_groups[number] = {
+            "id": number,
+            "name": f"{rate:.14g} %",
+            "active": 1,
+            "deleted": 1,
+            "date_add": stamp,
+            "date_upd": stamp,
+        }
 
     # -- the rest -------------------------------------------------------------------------------------------
 

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from innkeeper.simulators.qloapps.fields import INT, LANG, NULLABLE, PRICE, PRICE2, RAW, Field
+from innkeeper.simulators.qloapps.fields import INT, LANG, NULLABLE, PRICE, PRICE2, PRICE3, RAW, Field
 from innkeeper.simulators.qloapps.state import ShopState
 
 
 def as_stored(item: Field, value: Any) -> Any:
     """The column's value of a text from a document; the column's own empty value when it was not given."""
     if value is None or value == "":
-        return Decimal(0) if item.kind in (PRICE, PRICE2) else item.empty()
+        return Decimal(0) if item.kind in (PRICE, PRICE2, PRICE3) else item.empty()
     if item.kind == INT:
         try:
             return int(Decimal(str(value).strip()))
         except InvalidOperation:
             return 0
-    if item.kind in (PRICE, PRICE2):
+    if item.kind in (PRICE, PRICE2, PRICE3):
         try:
             return Decimal(str(value).strip())
         except InvalidOperation:

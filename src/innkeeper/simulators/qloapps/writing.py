@@ -73,24 +73,34 @@ def new_line(
     )
 
 
-def retotal(state: ShopState, order: Order) -> None:
-    """Totals and details of an order from its lines and their services."""
-    excl = incl = named_tax = ZERO
-    for line in state.lines_of(order):
-        excl += line.total_price_tax_excl
-        incl += line.total_price_tax_incl
-        for service in line.services:
-            excl += service.total
-            incl += service.total + service.tax
-            named_tax += service.tax if service.named else ZERO
-    order.total_paid = order.total_paid_tax_incl = incl
-    order.total_paid_tax_excl = excl
-    order.total_products = excl
-    order.total_products_wt = incl - named_tax  # the tax of a product made for the sale is missing there [111]
-    _write_details(state, order)
+def amounts_of(line: Line) -> tuple[Decimal, Decimal]:
+    """(without tax, with tax) of a room line with its services."""
+    services = sum((one.total for one in line.services), ZERO)
+    taxes = sum((one.tax for one in line.services), ZERO)
+    return line.total_price_tax_excl + services, line.total_price_tax_incl + services + taxes
 
 
-def _write_details(state: ShopState, order: Order) -> None:
+def count(order: Order, excl: Decimal, incl: Decimal) -> None:
+    """Add to what the order costs; the shop works by differences, never by adding up anew."""
+    order.total_paid_tax_excl += excl
+    order.total_paid_tax_incl += incl
+    order.total_paid = order.total_paid_tax_incl
+
+
+def count_products(order: Order, excl: Decimal, incl: Decimal) -> None:
+    """Add to the two totals of the products, which follow other rules than what is to be paid."""
+    order.total_products += excl
+    order.total_products_wt += incl
+
+
+def count_line(order: Order, line: Line, sign: int = 1) -> None:
+    """Add or take away a whole line with its services."""
+    excl, incl = amounts_of(line)
+    count(order, sign * excl, sign * incl)
+    count_products(order, sign * excl, sign * incl)
+
+
+def write_details(state: ShopState, order: Order) -> None:
     """One detail per room type and per service; a room counts once a night [114]."""
     amounts: dict[tuple[str, int], tuple[str, int, Decimal, Decimal]] = {}
     lines = state.lines_of(order)
@@ -107,15 +117,15 @@ def _write_details(state: ShopState, order: Order) -> None:
     for line in lines:
         nights = ordinal(line.date_to) - ordinal(line.date_from)
         for service in line.services:
-            count = service.quantity * (nights if service.per_night else 1)
+            pieces = service.quantity * (nights if service.per_night else 1)
             key = ("service", service.id_service)
-            _add(amounts, key, service.name, count, service.total, service.total + service.tax)
+            _add(amounts, key, service.name, pieces, service.total, service.total + service.tax)
     known = {(row["kind"], row["product_id"]): row for row in (state.order_details[one] for one in order.details)}
     for key in known.keys() - amounts.keys():
         gone = known[key]["id"]
         del state.order_details[gone]
         order.details.remove(gone)
-    for key, (name, count, excl, incl) in amounts.items():
+    for key, (name, pieces, excl, incl) in amounts.items():
         found = known.get(key)
         row: Row = {} if found is None else found
         if found is None:
@@ -125,7 +135,10 @@ def _write_details(state: ShopState, order: Order) -> None:
             order.details.append(number)
         row |= {
             "product_name": name,
-            "product_quantity": count,
+            "product_quantity": pieces,
+            "unit_price_tax_excl": stored(excl / pieces) if pieces else excl,
+            "unit_price_tax_incl": stored(incl / pieces) if pieces else incl,
+            "id_tax_rules_group": _tax_group(state, key),
             "total_price_tax_excl": excl,
             "total_price_tax_incl": incl,
         }
@@ -139,12 +152,18 @@ def _add(
     amounts: dict[tuple[str, int], tuple[str, int, Decimal, Decimal]],
     key: tuple[str, int],
     name: str,
-    count: int,
+    pieces: int,
     excl: Decimal,
     incl: Decimal,
 ) -> None:
     _, counted, before, before_incl = amounts.get(key, (name, 0, ZERO, ZERO))
-    amounts[key] = (name, counted + count, before + excl, before_incl + incl)
+    amounts[key] = (name, counted + pieces, before + excl, before_incl + incl)
+
+
+def _tax_group(state: ShopState, key: tuple[str, int]) -> int:
+    rows = state.room_types if key[0] == "room" else state.services
+    row = rows.get(key[1])
+    return int(row["id_tax_rules_group"]) if row else 0
 
 
 def enter_state(state: ShopState, order: Order, new_state: int, *, pay_rest: bool = True) -> None:
