@@ -261,7 +261,7 @@ def void_reference(reference: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VoidDraft:
-    """A charge that shall no longer be owed: all lines that were posted under `reference`."""
+    """A charge that shall no longer be owed: all lines under `reference`, sold at the aware `sold_at`."""
 
     reference: str
     reservation_id: str
@@ -269,7 +269,7 @@ class VoidDraft:
     currency: str
     check_number: str
     reason: str
-    voided_at: datetime
+    sold_at: datetime
     employee_id: str = ""
 
     @property

@@ -128,3 +128,14 @@ def match_lines(lines: Sequence[ChargeLine], found: Sequence[PostedLine]) -> Rea
             landed[line.key] = hit
             left.remove(hit)
     return ReadBack(landed, tuple(missing), tuple(left))
+
+
+def covers(wanted: Sequence[ChargeLine | PostedLine], found: Sequence[PostedLine]) -> bool:
+    """Whether each of the wanted lines stands among those found, as often as it is wanted."""
+    left = [(line.code, line.amount) for line in found]
+    for line in wanted:
+        hit = next((one for one in left if one[1] == line.amount and (not line.code or one[0] == line.code)), None)
+        if hit is None:
+            return False
+        left.remove(hit)
+    return True

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from innkeeper.simulators.faults import FaultDial, FaultyApp
+from innkeeper.simulators.opera.app import OperaApp, opera_app
+from innkeeper.simulators.opera.state import APP_KEY, CLIENT_ID, CLIENT_SECRET, ENTERPRISE_ID, SCOPE
 from innkeeper.simulators.qloapps.app import QloAppsApp, qloapps_app
 
 
@@ -33,6 +35,13 @@ def _qloapps_hint(app: QloAppsApp) -> str:
     return f"webservice key {next(iter(app.state.keys))} (user name of Basic authentication), hotel 1"
 
 
+def _opera_hint(app: OperaApp) -> str:
+    return (
+        f"hotel {app.state.hotel_id}, client {CLIENT_ID} / {CLIENT_SECRET}, x-app-key {APP_KEY}, scope {SCOPE}, "
+        f"enterpriseId {ENTERPRISE_ID}"
+    )
+
+
 SIMULATORS: dict[str, Simulator] = {
     "qloapps": Simulator(
         name="qloapps",
@@ -47,6 +56,19 @@ SIMULATORS: dict[str, Simulator] = {
             "seed": "seed of references and keys",
         },
         hint=_qloapps_hint,
+    ),
+    "opera": Simulator(
+        name="opera",
+        title="OPERA Cloud behind OHIP",
+        make=opera_app,
+        options={
+            "hotel_id": "code of the hotel",
+            "currency": "ISO code of the hotel's currency",
+            "business_date": "the open day, such as 2026-01-27; today when left out",
+            "guests": "how many reservations the hotel has",
+            "seed": "seed of guests and tokens",
+        },
+        hint=_opera_hint,
     ),
 }
 """Simulators that serve HTTP. The OTA guests of ``ota.py`` are callers, not servers, and start differently."""

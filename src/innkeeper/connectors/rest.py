@@ -1,0 +1,214 @@
+"""The wire that REST PMS connectors share: one request, its deadline, its failure, its log, and a circuit breaker."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+from innkeeper.connectors.base import RequestBudget
+from innkeeper.connectors.failures import CallFailed
+from innkeeper.connectors.http import NOT_SENT, Exchange, ExchangeListener, redact, retry_after_seconds
+from innkeeper.domain.business_day import utc_now
+
+_log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]
+Query = Sequence[tuple[str, str]]
+
+#: Failures that say that the other side as a whole is not well, as opposed to one request.
+_ILL = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a test or the caller may replace of the wire; the defaults are the real ones."""
+
+    transport: httpx2.AsyncBaseTransport | None = None
+    budget: RequestBudget | None = None
+    breaker: AsyncCircuitBreakerFactory | None = None
+    on_exchange: ExchangeListener | None = None
+    sleep: Sleep = asyncio.sleep
+    clock: Clock = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `path` begins with a slash and is logged; so are the names of the query, its values are not."""
+
+    method: str
+    path: str
+    query: Query = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    auth: tuple[str, str] | None = None
+
+    @property
+    def operation(self) -> str:
+        """What a log, a person or an evidence calls it."""
+        return f"{self.method} {self.path}"
+
+
+def status_key(status: int) -> str | None:
+    """Return the policy key of an HTTP status, None for success. 400 and its like are POSTING_REJECTED."""
+    if status < 300:
+        return None
+    if status < 400:
+        return "WRONG_ADDRESS"
+    special = {
+        401: "CREDENTIALS_REFUSED",
+        403: "NOT_AUTHORIZED",
+        408: "GATEWAY",
+        429: "RATE_LIMITED",
+        502: "GATEWAY",
+        503: "MAINTENANCE",
+        504: "GATEWAY",
+    }
+    return special.get(status, "POSTING_REJECTED" if status < 500 else "SERVER_ERROR")
+
+
+#: Says which failure an answer is, None for success.
+Classify = Callable[[httpx2.Response, Call], CallFailed | None]
+
+
+class RestClient:
+    """Sends one request at a time and raises CallFailed for whatever is not a good answer. Repeats nothing."""
+
+    def __init__(
+        self,
+        base_url: str,
+        circuit: str,
+        classify: Classify,
+        *,
+        timeout_seconds: float,
+        breaker_threshold: int,
+        breaker_seconds: float,
+        wire: Wire,
+    ) -> None:
+        self.requests_made = 0
+        self._base_url = base_url.rstrip("/")
+        self._circuit = circuit
+        self._classify = classify
+        self._wire = wire
+        self._breakers = wire.breaker or AsyncCircuitBreakerFactory(breaker_threshold, breaker_seconds)
+        self._http = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
+            # short, so that a charge seldom meets a connection that the server has just closed
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=4.0),
+            follow_redirects=False,
+            trust_env=False,
+            transport=wire.transport,
+        )
+        # the deadline of httpx2 is per read: a server that trickles bytes would hold a waiter at the table for ever
+        self._deadline = timeout_seconds
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, call: Call) -> httpx2.Response:
+        """Return the good answer, read to its end. Raises CallFailed."""
+        async with self._guarded(call):
+            if self._wire.budget is not None:
+                wait = await self._wire.budget.take()
+                if wait > 0:
+                    await self._wire.sleep(wait)
+            response = await self._exchange(call)
+            failure = self._classify(response, call)
+            if failure is not None:
+                failure.retry_after = retry_after_seconds(response.headers, self._wire.clock())
+                raise failure
+            return response
+
+    @asynccontextmanager
+    async def _guarded(self, call: Call) -> AsyncIterator[None]:
+        """Let nothing through while the circuit is open, and count what speaks of illness."""
+        breaker = await self._breakers.get_breaker(
+            self._circuit, exclude=[(CallFailed, lambda error: error.key not in _ILL), asyncio.CancelledError]
+        )
+        try:
+            async with breaker:
+                yield
+        except OpenedState as opened:
+            left = max(1.0, opened.opened_at + breaker.context.ttl - time.time())
+            opened.__traceback__ = None  # the same object is raised for every caller and would collect their frames
+            raise CallFailed(
+                "CIRCUIT_OPEN", "several failures in a row", operation=call.operation, retry_after=left
+            ) from None
+
+    async def _exchange(self, call: Call) -> httpx2.Response:
+        content = json.dumps(call.json, ensure_ascii=False).encode() if call.json is not None else None
+        headers = dict(call.headers)
+        if content is not None:
+            headers.setdefault("Content-Type", "application/json;charset=UTF-8")
+        started = time.perf_counter()
+        self.requests_made += 1
+        response: httpx2.Response | None = None
+        failure: str | None = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._http.request(
+                    call.method,
+                    self._base_url + call.path,
+                    params=list(call.query) or None,
+                    headers=headers,
+                    content=content,
+                    data=call.form,
+                    auth=call.auth or httpx2.USE_CLIENT_DEFAULT,
+                )
+            return response
+        except TimeoutError as error:
+            failure = "deadline"
+            raise CallFailed("TIMEOUT", failure, operation=call.operation) from error
+        except httpx2.HTTPError as error:
+            failure = type(error).__name__  # the message may hold the address; the kind says enough
+            raise CallFailed(_transport_key(error), failure, operation=call.operation) from error
+        finally:
+            self._tell(call, content, response, failure, started)
+
+    def _tell(
+        self, call: Call, content: bytes | None, response: httpx2.Response | None, failure: str | None, started: float
+    ) -> None:
+        if self._wire.on_exchange is None or call.form is not None:  # a form carries credentials
+            return
+        names = ",".join(sorted({name for name, _ in call.query}))
+        exchange = Exchange(
+            method=call.method,
+            path=call.path + (f"?{names}" if names else ""),
+            status=response.status_code if response is not None else None,
+            duration_ms=(time.perf_counter() - started) * 1000,
+            request_body=redact((content or b"").decode("utf-8", "replace")),
+            response_body=redact(response.text) if response is not None else "",
+            error=failure,
+        )
+        try:
+            self._wire.on_exchange(exchange)
+        except Exception:  # noqa: BLE001  a log that cannot be written must not lose the answer of a charge
+            _log.exception("the listener of PMS exchanges failed")
+
+
+def _transport_key(error: httpx2.HTTPError) -> str:
+    if isinstance(error, NOT_SENT):
+        return "CONNECTION_FAILED"
+    return "TIMEOUT" if isinstance(error, httpx2.TimeoutException) else "LINE_DROPPED"
+
+
+def parse_json(response: httpx2.Response, call: Call) -> Any:
+    """Return the parsed body, numbers with a point as Decimal. Raises CallFailed with BROKEN_ANSWER."""
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError as error:
+        raise CallFailed(
+            "BROKEN_ANSWER", "not whole JSON", operation=call.operation, status=response.status_code
+        ) from error
