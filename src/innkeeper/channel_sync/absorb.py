@@ -91,6 +91,7 @@ async def _create(book: Book, booking: ChannelBooking, result: SyncResult) -> st
     remote = remote_state(booking, keys)
     draft = house_draft(remote, booking, guest_id, book.types, None)
     reservation = await reservations.create(book.tx, book.property_id, draft, origin=ORIGIN, force=True)
+    await book.tx.session.flush()  # the mapping points at the reservation's row
     rename = new_ids(remote, reservation, set())
     remote = renamed(remote, rename)
     mapping = ReservationMapping(

@@ -31,7 +31,7 @@ from innkeeper.domain.errors import Conflict, Invalid, NotFound, OutsideUnavaila
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import guests, properties
 from innkeeper.jobs import queue
-from innkeeper.jobs.leases import LeaseHeld, lease
+from innkeeper.jobs.leases import LeaseHeld
 
 router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
 
@@ -166,8 +166,7 @@ async def pull_booking(
 ) -> dict[str, Any]:
     """Fetch this one booking now."""
     channels = channels_of(request)
-    name = f"pull:{caller.id}"
-    async with lease(channels.database, f"qloapps:{property_id}", name, runs.LANE_TTL, runs.LANE_WAIT):
+    async with runs.hold_lane(channels, property_id, "pull"):
         answer = await jobs.pull(channels, property_id, qloapps_id)
     if isinstance(answer, Refused):
         raise OutsideUnavailable(answer.message, code=answer.code)

@@ -52,7 +52,7 @@ class Channels:
         self.database = database
         self.keyring = keyring
         self._factory = factory
-        self._clock = clock
+        self.clock = clock
         self._open: dict[UUID, tuple[tuple[object, ...], ChannelConnector]] = {}
 
     async def link(self, property_id: UUID) -> Link:
@@ -87,7 +87,7 @@ class Channels:
 
     def budget(self, config: Config) -> DatabaseBudget:
         """Return the request budget of a connection."""
-        return DatabaseBudget(self.database, lane(config.property_id), config.requests_per_minute, self._clock)
+        return DatabaseBudget(self.database, lane(config.property_id), config.requests_per_minute, self.clock)
 
     async def aclose(self) -> None:
         """Close every connector."""

@@ -33,6 +33,7 @@ async def guest_of(book: Book, booking: ChannelBooking) -> UUID:
         remember(book, customer, match.guest.id, match.method, match.score, match.reasons)
         return match.guest.id
     guest = await guests.create(book.tx, book.property_id, draft_of(customer), lenient=True)
+    await book.tx.session.flush()  # the mapping points at the guest's row
     reasons = _why_new(match, book.config.guest_match_threshold)
     remember(book, customer, guest.id, "created", Decimal(1), reasons)
     return guest.id

@@ -109,7 +109,7 @@ async def _store_one_by_one(
             result.count(operation)
         except Exception as error:  # noqa: BLE001  the outcome is named: parked under attention with its reason
             detail = error.detail if isinstance(error, InnkeeperError) else type(error).__name__
-            log.error("booking_parked", order_id=booking.order_id, error=type(error).__name__)
+            log.error("booking_parked", order_id=booking.order_id, error=type(error).__name__, exc_info=True)
             result.count("fail")
             result.fail(f"Booking {booking.order_id}: {detail}")
             await _park(link, booking, detail, options)

@@ -130,7 +130,8 @@ async def _settle(
     operation = {"create": "create", "amend": "update"}.get(plan.action, "delete")
     error = None if isinstance(answer, Done) else answer.message if isinstance(answer, Refused) else answer.reason
     async with link.database.write() as tx:
-        book = await open_book(tx, link, [])
+        written = answer.value.booking if isinstance(answer, Done) and answer.value is not None else None
+        book = await open_book(tx, link, [written] if written else [])
         mapping = await repository.mapping_of_reservation(tx.session, link.property_id, reservation_id, lock=True)
         reservation = await reservations.load(tx.session, link.property_id, reservation_id)
         if mapping is None or reservation is None:

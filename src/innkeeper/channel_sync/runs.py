@@ -1,6 +1,7 @@
 """Runs synchronisations: one at a time in a property's lane, each with its row, its counts and its end."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from innkeeper.channel_sync.tables import Config, SyncState
 from innkeeper.channel_sync.work import queue_sync
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Invalid
+from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.house import properties
 from innkeeper.jobs.leases import lease
@@ -84,13 +86,22 @@ async def start(channels: Channels, property_id: UUID, request: Request) -> UUID
         await require_config(tx.session, property_id)
         state = _new_state(property_id, request, "queued")
         tx.session.add(state)
+        await tx.session.flush()
         await queue_sync(tx, property_id, state.id, request.options())
     return state.id
 
 
+@asynccontextmanager
+async def hold_lane(channels: Channels, property_id: UUID, what: str) -> AsyncIterator[None]:
+    """Be the only one who talks to the property's QloApps. Raises LeaseHeld when it stays busy."""
+    name = f"{what}:{new_id()}"
+    async with lease(channels.database, lane(property_id), name, LANE_TTL, LANE_WAIT, channels.clock):
+        yield
+
+
 async def run_now(channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None) -> SyncResult:
     """Run here and now, alone in the property's lane. Raises LeaseHeld when the lane stays busy, NotFound."""
-    async with lease(channels.database, lane(property_id), f"sync:{utc_now().timestamp()}", LANE_TTL, LANE_WAIT):
+    async with hold_lane(channels, property_id, "sync"):
         return await run_in_lane(channels, property_id, request, sync_id)
 
 
@@ -170,6 +181,7 @@ async def _begin(link: Link, request: Request, sync_id: UUID | None) -> UUID:
             state = _new_state(link.property_id, request, "running")
             tx.session.add(state)
         state.status, state.started_at = "running", utc_now()
+        await tx.session.flush()
         return state.id
 
 
