@@ -9,8 +9,9 @@ list never overlap and never use an offset: the next page starts at the last sec
 that second are put back, or, when a whole page bears one second, behind the last id of that second. So a row that is
 changed while the pages are read moves to the end and is met there, and no other row moves out of sight.
 
-Cursor. How far both lists have been delivered, in the shop's own timestamps, and a hash of every row inside the
-overlap that has been delivered, so that it costs nothing when the overlap is listed again. A run that takes several
+Cursor. How far both lists have been delivered, by the shop's own clock (its rows' timestamps while a run is under way,
+the time of its answer once all is read), and a hash of every row inside the overlap that has been delivered, so that
+it costs nothing when the overlap is listed again. A run that takes several
 pages keeps its lists in memory; the cursor of each page suffices to go on without it.
 """
 
@@ -18,7 +19,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from innkeeper.connectors.qloapps import mapper, shop_time
@@ -31,6 +32,8 @@ _CURSOR_VERSION = 1
 _HASH_BYTES = 6
 #: Orders of other hotels that are remembered, so that a busy neighbour in the same shop costs no requests.
 _FOREIGN_LIMIT = 100_000
+#: By how many rows at most the first page is larger than usual.
+_SPARE_LIMIT = 50_000
 
 
 class _Row(Protocol):
@@ -51,6 +54,8 @@ class _Stream(Generic[R]):
 
     start: str
     page_size: int
+    #: Added to the size of the first page.
+    spare: int = 0
     exhausted: bool = False
     pages: int = 0
     newest: str = ""
@@ -59,6 +64,11 @@ class _Stream(Generic[R]):
     #: Set while one second fills whole pages: the last id listed of that second.
     inside_second: int | None = None
 
+    @property
+    def limit(self) -> int:
+        """How many rows to ask for next."""
+        return self.page_size + (0 if self.pages else self.spare)
+
     def query(self) -> dict[str, str]:
         """Return the filter, sorting and limit of the next page."""
         if self.inside_second is not None:
@@ -66,18 +76,18 @@ class _Stream(Generic[R]):
                 "filter[date_upd]": f"[{self.start}]",
                 "filter[id]": f">[{self.inside_second}]",
                 "sort": "[id_ASC]",
-                "limit": f"0,{self.page_size}",
+                "limit": f"0,{self.limit}",
             }
         return {
             "filter[date_upd]": f"[{self.start},{shop_time.END}]",
             "sort": "[date_upd_ASC,id_ASC]",
-            "limit": f"0,{self.page_size}",
+            "limit": f"0,{self.limit}",
         }
 
     def take(self, rows: list[R]) -> list[R]:
         """Note where the next page starts and return those rows of this page that are complete up to there."""
+        full = len(rows) >= self.limit
         self.pages += 1
-        full = len(rows) >= self.page_size
         if rows:
             self.newest = max(self.newest, rows[-1].date_upd)
         if self.inside_second is not None:
@@ -123,6 +133,8 @@ class _Run:
     ready: list[tuple[ChannelBooking | int, _Touched]] = field(default_factory=list)
     delivered: dict[int, str] = field(default_factory=dict)
     cursor: Mapping[str, Any] | None = None
+    #: Their clock when the first list was answered. What is stamped an overlap before that was visible by then.
+    listed_at: float | None = None
 
     @property
     def exhausted(self) -> bool:
@@ -209,11 +221,16 @@ class QloAppsChanges:
     async def _list_more(self, run: _Run) -> None:
         """List the next page of both lists at first, then of the one that has got less far."""
         first = run.orders.pages == 0
+        if first:
+            # rows that are known already must not fill the page: an idle poll right after a bulk stays at two requests
+            for stream in (run.orders, run.lines):
+                stream.spare = min(len(run.known), _SPARE_LIMIT)
         orders_next = not run.orders.exhausted and (
             first or run.lines.exhausted or run.orders.horizon <= run.lines.horizon
         )
         if orders_next:
             self._take_orders(run, await self._order_page(run.orders))
+            run.listed_at = run.listed_at or self._reader.client.access_time
         if first or not orders_next:
             self._take_lines(run, await self._line_page(run.lines))
 
@@ -301,8 +318,6 @@ class QloAppsChanges:
 
     def _cursor(self, run: _Run, *, more: bool) -> dict[str, Any]:
         """Return how far both lists have been delivered, and the rows behind that which have been."""
-        # never beyond their own clock: a row stamped in the future must not hide the rows before it
-        now = shop_time.to_shop(self._reader.client.server_now(), self._zone)
         if more:
             waiting = [touched.since for touched in run.touched.values()]
             waiting += [touched.since for _, touched in run.ready]
@@ -310,9 +325,10 @@ class QloAppsChanges:
                 min([*waiting, *([] if exhausted else [horizon])], default=start)
                 for (horizon, exhausted), start in zip(run.reach, run.progress, strict=True)
             ]
-        else:
-            points = [run.orders.newest, run.lines.newest]
-        points = [min(max(start, point), now) for start, point in zip(run.progress, points, strict=True)]
+        elif run.listed_at is not None:
+            points = [shop_time.to_shop(datetime.fromtimestamp(run.listed_at, UTC), self._zone)] * 2
+        else:  # a proxy has taken the header with their time away
+            points = [max(run.progress[0], run.orders.newest), max(run.progress[1], run.lines.newest)]
         earliest = min(shop_time.poll_start(each, self._settings.overlap_seconds, self._zone) for each in points)
         run.delivered = {value: stamp for value, stamp in run.delivered.items() if stamp >= earliest}
         facts = self._reader.known_facts

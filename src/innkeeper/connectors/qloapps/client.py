@@ -112,12 +112,12 @@ class QloAppsClient:
     async def get_json(self, resource: str, query: Mapping[str, str] | None = None) -> Any:
         """Return the parsed JSON of a GET. Raises QloAppsError."""
         answer = await self._read("GET", resource, query)
-        return _json(answer, f"GET {resource}")
+        return _json(answer, f"GET /{resource}")
 
     async def get_xml(self, resource: str) -> etree._Element:
         """Return the root element of a GET answered in XML. Raises QloAppsError."""
         answer = await self._read("GET", resource, None, xml=True)
-        return _xml(answer, f"GET {resource}")
+        return _xml(answer, f"GET /{resource}")
 
     async def rows(self, resource: str, key: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the rows of a list; `key` is the name they come under. Nothing found is `[]` on the wire too."""
@@ -127,19 +127,19 @@ class QloAppsClient:
         try:
             return list(document[key])
         except (KeyError, TypeError) as error:
-            raise QloAppsError(f"no {key} in the list", "BROKEN_ANSWER", 200, f"GET {resource}") from error
+            raise QloAppsError(f"no {key} in the list", "BROKEN_ANSWER", 200, f"GET /{resource}") from error
 
     async def search_ari(self, document: etree._Element) -> Any:
         """Return the parsed JSON of a rates and availability search: a POST that changes nothing, in XML only."""
         answer = await self._read("POST", "hotel_ari", None, content=_xml_bytes(document), content_type="text/xml")
-        return _json(answer, "POST hotel_ari")
+        return _json(answer, "POST /hotel_ari")
 
     # writing -------------------------------------------------------------------------------------------------------
 
     async def send_booking(self, method: str, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Send a booking (JSON) once and return what stands under `booking`, with an id. Raises QloAppsError."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        operation = f"{method} {path}"
+        operation = f"{method} /{path}"
         answer = await self._send(method, path, None, content=body, content_type="application/json")
         parsed = _json(answer, operation)
         booking = parsed.get("booking") if isinstance(parsed, dict) else None
@@ -152,7 +152,7 @@ class QloAppsClient:
         answer = await self._send(
             method, path, None, content=_xml_bytes(document), content_type="text/xml", accept_xml=True
         )
-        return _xml(answer, f"{method} {path}")
+        return _xml(answer, f"{method} /{path}")
 
     # the wire ------------------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class QloAppsClient:
                 answer = await self._send(
                     method, resource, query, content=content, content_type=content_type, accept_xml=xml
                 )
-                _check_whole(answer, f"{method} {resource}", xml=xml)
+                _check_whole(answer, f"{method} /{resource}", xml=xml)
         return answer
 
     async def _send(
@@ -191,7 +191,7 @@ class QloAppsClient:
         content_type: str = "",
         accept_xml: bool = False,
     ) -> Answer:
-        operation = f"{method} {path}"
+        operation = f"{method} /{path}"
         async with self._guarded(operation):
             wait = await self._budget.take()
             if wait > 0:
@@ -241,7 +241,7 @@ class QloAppsClient:
             return response
         except httpx2.HTTPError as error:
             failure = type(error).__name__
-            raise _transport_failure(error, f"{method} {path}") from error
+            raise _transport_failure(error, f"{method} /{path}") from error
         finally:
             self._tell(method, tail, content, response, failure, started)
 

@@ -134,11 +134,8 @@ class QloAppsConnector:
     @_outcome
     async def details(self, order_id: int) -> Outcome[BookingDetails | None]:
         """Return remarks and services; one request."""
-        facts = await self._reader.facts()
         document = await self._reader.document(order_id)
-        if document is None:
-            return Done(None)
-        return Done(mapper.details(document, facts.currency(facts.default_currency_id) or "XXX"))
+        return Done(mapper.details(document) if document else None)
 
     @_outcome
     async def find_by_reference(self, reference: str) -> Outcome[Sequence[ChannelBooking]]:

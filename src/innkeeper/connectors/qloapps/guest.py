@@ -53,7 +53,7 @@ def phone(text: str | None) -> str | None:
     """Return the phone as QloApps takes it, None when nothing of it can be used."""
     raw = (text or "").strip()
     plus = "+" if raw.startswith("+") else ""
-    number = plus + _BLANKS.sub(" ", _NOT_IN_PHONES.sub(" ", raw)).strip(" .-(")
+    number = plus + _BLANKS.sub(" ", _NOT_IN_PHONES.sub(" ", raw)).lstrip(" .-")
     number = re.sub(r"\D+$", "", number)
     if len(number) > PHONE_LENGTH:
         number = plus + re.sub(r"\D", "", number)

@@ -41,7 +41,7 @@ class LineWriter:
         document = await self._client.get_xml(path)
         line = document.find("booking")
         if line is None:
-            raise QloAppsError("no booking in the line's document", "BROKEN_ANSWER", 200, f"GET {path}")
+            raise QloAppsError("no booking in the line's document", "BROKEN_ANSWER", 200, f"GET /{path}")
         for name, value in (dict(changes) | _planned_check_out(line, changes)).items():
             field = line.find(name)
             if field is not None:

@@ -211,8 +211,9 @@ def _line_content(each: ChannelLine) -> tuple[Any, ...]:
     )
 
 
-def details(document: BookingDocument, currency: str) -> BookingDetails:
+def details(document: BookingDocument) -> BookingDetails:
     """Return remarks and services."""
+    currency = document.currency or "XXX"
     services = tuple(
         ChannelService(
             line_id=item.line_id,

@@ -238,6 +238,7 @@ class BookingDocument:
     """What only `GET /api/bookings/{id}` tells."""
 
     id: int
+    currency: str
     remarks: tuple[str, ...]
     services: tuple[ServiceItem, ...]
     lines_with_facilities: frozenset[int]
@@ -255,7 +256,9 @@ class BookingDocument:
                     facilities.add(line_id)
                 services += [_service(line_id, item) for item in room.get("services") or []]
         remarks = tuple(str(text) for text in parts.get("remarks") or [] if str(text).strip())
-        return cls(int(booking["id"]), remarks, tuple(services), frozenset(facilities))
+        return cls(
+            int(booking["id"]), text_of(booking.get("currency")), remarks, tuple(services), frozenset(facilities)
+        )
 
 
 def _service(line_id: int, item: Mapping[str, Any]) -> ServiceItem:
