@@ -107,7 +107,7 @@ async def _store_one_by_one(
                     raise _DryRun
         except _DryRun:
             result.count(operation)
-        except Exception as error:  # noqa: BLE001  the outcome is named: parked under attention with its reason
+        except Exception as error:
             detail = error.detail if isinstance(error, InnkeeperError) else type(error).__name__
             log.error("booking_parked", order_id=booking.order_id, error=type(error).__name__, exc_info=True)
             result.count("fail")

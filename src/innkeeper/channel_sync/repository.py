@@ -65,6 +65,12 @@ async def room_counts(session: AsyncSession, property_id: UUID) -> dict[UUID, in
     return {row[0]: row[1] for row in rows}
 
 
+async def room_numbers(session: AsyncSession, property_id: UUID) -> set[str]:
+    """Return the numbers of the house's rooms."""
+    query = select(Room.number).where(Room.property_id == property_id, Room.deleted_at.is_(None))
+    return set(await session.scalars(query))
+
+
 async def mapping_of_reservation(
     session: AsyncSession, property_id: UUID, reservation_id: UUID, *, lock: bool = False
 ) -> ReservationMapping | None:
@@ -73,6 +79,12 @@ async def mapping_of_reservation(
         ReservationMapping.property_id == property_id, ReservationMapping.local_reservation_id == reservation_id
     )
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def confirmations(session: AsyncSession, reservation_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the confirmation numbers of reservations."""
+    query = select(Reservation.id, Reservation.confirmation).where(Reservation.id.in_(list(reservation_ids)))
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}
 
 
 async def mappings_of_orders(

@@ -1,8 +1,10 @@
 """Room types on both sides: what may be mapped to what, which pairs look alike, and making ours from theirs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from html import unescape
 from uuid import UUID
 
 from rapidfuzz import fuzz, utils
@@ -23,6 +25,8 @@ from innkeeper.house.tables import RoomType
 from innkeeper.storage.database import Tx
 
 DIRECTIONS = ("inbound", "outbound", "bidirectional")
+
+_TAG = re.compile(r"<[^>]*>")
 
 #: Below this a pair is not worth a person's look.
 WORTH_SUGGESTING = 40
@@ -195,19 +199,34 @@ async def _make_ours(tx: Tx, link: Link, product: ChannelRoomType) -> None:
     price = product.base_price
     if house.tax_included:
         price *= 1 + (product.tax_rate if product.tax_rate is not None else house.tax_rate) / 100
-    room_type = await rooms.import_room_type(
-        tx,
-        link.property_id,
-        name=product.name,
-        description=product.description,
-        price_per_night=quantize(price, house.currency),
-        max_adult=product.max_adults,
-        max_children=product.max_children,
-        max_people=product.max_guests,
-        min_stay=max(1, product.min_stay),
-        max_stay=product.max_stay,
-        room_numbers=product.room_numbers,
-    )
+    named = [ours for ours in await repository.room_types(tx.session, link.property_id) if ours.name == product.name]
+    room_type = named[0] if named else await _new_type(tx, link.property_id, product, quantize(price, house.currency))
     await create_mapping(
         tx, link.property_id, room_type.id, product.room_type_id, link.config.qloapps_hotel_id, "bidirectional"
     )
+
+
+async def _new_type(tx: Tx, property_id: UUID, product: ChannelRoomType, price: Decimal) -> RoomType:
+    most = max(1, product.max_guests, product.max_adults)
+    values = {
+        "name": product.name,
+        "description": plain_text(product.description),
+        "price_per_night": price,
+        "max_people": min(30, most),
+        "max_adult": max(1, min(30, product.max_adults)),
+        "max_children": max(0, min(30, product.max_children, most)),
+        "min_stay": max(1, product.min_stay),
+        "max_stay": product.max_stay,
+    }
+    room_type = await rooms.create_room_type(tx, property_id, values, origin=ORIGIN)
+    taken = await repository.room_numbers(tx.session, property_id)
+    for number in product.room_numbers:
+        free = number if number not in taken else f"{number} {product.room_type_id}"
+        await rooms.create_room(tx, property_id, room_type.id, free)
+        taken.add(free)
+    return room_type
+
+
+def plain_text(html: str) -> str:
+    """Return the words of a description without its markup."""
+    return " ".join(unescape(_TAG.sub(" ", html)).split())

@@ -30,11 +30,16 @@ async def health(channels: Channels, property_id: UUID) -> dict[str, Any]:
     or something needs a person. `ok` otherwise.
     """
     async with channels.database.read() as session:
-        config = await repository.config(session, property_id)
-        if config is None:
-            return {"status": "off", "reasons": ["This property is not connected to a QloApps."]}
-        figures = await _figures(channels, session, config)
-        refused = await repository.open_attention(session, property_id, "access", "connection")
+        return await health_in(channels, session, property_id)
+
+
+async def health_in(channels: Channels, session: AsyncSession, property_id: UUID) -> dict[str, Any]:
+    """Return what `health` does, in a session that is open already."""
+    config = await repository.config(session, property_id)
+    if config is None:
+        return {"status": "off", "reasons": ["This property is not connected to a QloApps."]}
+    figures = await _figures(channels, session, config)
+    refused = await repository.open_attention(session, property_id, "access", "connection")
     status, reasons = judge(config, figures, refused is not None)
     return {"status": status, "reasons": reasons, **figures}
 
