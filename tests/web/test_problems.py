@@ -82,7 +82,7 @@ async def test_an_error_that_quotes_a_guest_or_a_key_is_told_without_them(inn: I
     async with inn.client() as client:
         answer = await client.get("/api/probe/leak")
     assert answer.status_code == 503
-    for secret in ("ana.guest", "912", "S3cretKey"):
+    for secret in ("ana.guest", "912 345", "S3cretKey"):
         assert secret not in answer.text
 
 
@@ -120,3 +120,21 @@ async def test_a_role_that_does_not_suffice_is_told_on_the_page(inn: Inn) -> Non
     async with inn.browser(Role.SERVER) as client:
         answer = await client.get("/api/users", headers={"Accept": "text/html"})
     assert answer.json()["detail"] == "This needs the role admin; server-user has the role server."
+
+
+async def test_an_error_page_keeps_who_is_signed_in(inn: Inn) -> None:
+    async with inn.browser(Role.MANAGER, "marta") as client:
+        page = (await client.get("/nowhere", headers={"Accept": "text/html"})).text
+    assert "marta" in page
+    assert "Sign out" in page
+
+
+async def test_the_description_of_the_api_tells_problems_as_they_are(inn: Inn) -> None:
+    async with inn.client() as client:
+        described = (await client.get("/api/openapi.json")).json()
+        answer = await client.post("/api/probe/body", json={})
+    operations = [operation for path in described["paths"].values() for operation in path.values()]
+    assert all("422" not in operation["responses"] for operation in operations)
+    for operation in operations:
+        schema = operation["responses"]["4XX"]["content"]["application/problem+json"]["schema"]
+        assert set(schema["required"]) == MEMBERS == set(answer.json())

@@ -81,12 +81,10 @@ async def record(
     )
 
     async def append() -> None:
-        head = await repository.advance_chain(tx.session, entry.property_id, GENESIS)
-        entry.sequence, entry.previous_hash = head.sequence, head.hash
+        end = await repository.advance_chain(tx.session, entry.property_id, GENESIS)
+        entry.sequence, entry.previous_hash = end
         entry.hash = digest(entry)
-        head.hash = entry.hash
-        tx.session.add(entry)
-        await tx.session.flush()
+        await repository.append_to_chain(tx.session, entry)
 
     tx.before_commit(append)
 

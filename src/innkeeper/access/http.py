@@ -116,6 +116,14 @@ async def _by_session(request: Request, access: Access) -> Caller:
     return caller
 
 
+async def recall_caller(request: Request) -> None:
+    """Remember on the request whose session it bears, if any, for an error page where no route asked who it is."""
+    access: Access = request.app.state.access
+    token = request.cookies.get(SESSION_COOKIE)
+    if token and getattr(request.state, "caller", None) is None:
+        request.state.caller = await access.sessions.verify(token)
+
+
 async def check_csrf(request: Request, session_token: str) -> None:
     """Raises NotAllowed unless the request bears the session's CSRF token, in the header or in the form."""
     given = request.headers.get(CSRF_HEADER)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -136,21 +136,33 @@ async def forget_old_failures(session: AsyncSession, before: datetime) -> None:
     )
 
 
-async def advance_chain(session: AsyncSession, property_id: UUID, genesis: str) -> AuditChainRow:
-    """Return the end of the chain with the next sequence and still the last hash, held until the transaction ends."""
-    query = (
-        select(AuditChainRow)
+async def advance_chain(session: AsyncSession, property_id: UUID, genesis: str) -> tuple[int, str]:
+    """Return the next sequence of the chain and its last hash; the chain is held until the transaction ends."""
+    advance = (
+        update(AuditChainRow)
         .where(AuditChainRow.property_id == property_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        .values(sequence=AuditChainRow.sequence + 1)
+        .returning(AuditChainRow.sequence, AuditChainRow.hash)
+        .execution_options(synchronize_session=False)
     )
-    head = (await session.scalars(query)).one_or_none()
-    if head is None:
+    end = (await session.execute(advance)).one_or_none()
+    if end is None:
         values = {"property_id": property_id, "sequence": 0, "hash": genesis}
         await session.execute(_insert_or_nothing(session, AuditChainRow, values))
-        head = (await session.scalars(query)).one()
-    head.sequence += 1
-    return head
+        end = (await session.execute(advance)).one()
+    return end[0], end[1]
+
+
+async def append_to_chain(session: AsyncSession, entry: AuditRow) -> None:
+    """Write an entry and its hash as the end of its chain."""
+    columns = {column.name: getattr(entry, column.name) for column in AuditRow.__table__.columns if column.name != "id"}
+    await session.execute(insert(AuditRow).values(columns))
+    await session.execute(
+        update(AuditChainRow)
+        .where(AuditChainRow.property_id == entry.property_id)
+        .values(hash=entry.hash)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def chains(session: AsyncSession) -> Sequence[AuditChainRow]:

@@ -25,7 +25,7 @@ from innkeeper.web import api_docs, operations, sign_in
 from innkeeper.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from innkeeper.web.overview import Provider, overview_router
 from innkeeper.web.pages import STATIC, DescribeHotel, NavEntry, PageSettings, nameless_hotel
-from innkeeper.web.problems import install_handlers
+from innkeeper.web.problems import RESPONSES, install_handlers
 
 #: Bytes; addresses that take more (a signature) are named in `larger_bodies`.
 BODY_LIMIT = 1024 * 1024
@@ -83,6 +83,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        responses=RESPONSES,
     )
     access_http.install(app, database, passwords=passwords, property_ids=property_ids, secure_cookies=secure_cookies)
     app.state.keyring = keyring

@@ -32,6 +32,9 @@ log = get_logger(__name__)
 #: How often an open overview asks whether anything changed, in milliseconds.
 REFRESH_MS = 2000
 
+#: Columns that fit beside another section on a desktop.
+_MOST_IN_HALF = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -82,6 +85,11 @@ class Section:
     link_label: str = "Open"
     empty: str = ""
     stuck: Sequence[Stuck] = ()
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the table has more columns than half a desktop holds."""
+        return len(self.columns) + self.has_states > _MOST_IN_HALF
 
     @property
     def has_states(self) -> bool:

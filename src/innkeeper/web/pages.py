@@ -157,6 +157,11 @@ def night(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
+def write_night(day: date, today: date) -> str:
+    """Return a date for a narrow column: without the year while it is this one."""
+    return night(day) if day.year != today.year else f"{day:%a} {day.day} {day:%b}"
+
+
 def write_time(instant: datetime, zone: str, now: datetime) -> str:
     """Return the hotel's clock, with the date when it is not today there and the year when it is another."""
     local, today = hotel_time(instant, zone), hotel_time(now, zone)
@@ -202,7 +207,9 @@ def cell(context: Context, value: Cell) -> Markup | str:
     if isinstance(value, datetime):
         return hotel_time_filter(context, value)
     if isinstance(value, date):
-        return night(value)
+        hotel = context.get("hotel")
+        today = hotel_time(utc_now(), hotel.zone if isinstance(hotel, HotelInfo) else "UTC").date()
+        return Markup('<span class="together">{}</span>').format(write_night(value, today))
     return escape(value)
 
 

@@ -9,9 +9,11 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from innkeeper.access.http import recall_caller
 from innkeeper.domain.errors import FieldError, InnkeeperError, Invalid, NotSignedIn
 from innkeeper.storage.database import is_contention
 from innkeeper.telemetry.logging import get_logger, request_id
@@ -26,7 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 #: What a status that the framework answers by itself means, and what to do: code, title, action.
 _HTTP = {
     400: ("BAD_REQUEST", "The request cannot be read", "Send a well-formed request."),
-    404: ("NOT_FOUND", "Not found", "Check the address; GET /api/docs lists all of them."),
+    404: ("NOT_FOUND", "Not found", "Check the address, or the identifier in it."),
     405: (
         "METHOD_NOT_ALLOWED",
         "This address does not take that method",
@@ -81,6 +83,40 @@ _PLAIN = {
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie"})
 
 
+class WrongField(BaseModel):
+    """One field that is wrong and why."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457), with what a person does now."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    action: str
+    errors: list[WrongField]
+    request_id: str | None
+
+
+def _described(description: str) -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    wrong_field = schema.pop("$defs")["WrongField"]
+    schema["properties"]["errors"]["items"] = wrong_field
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+#: What every operation can answer besides its own result, for the description of the API.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": _described("The request was refused; nothing was changed."),
+    "5XX": _described("We or another system cannot do it now."),
+}
+
+
 class BodyTooLarge(InnkeeperError):
     """The body is larger than this address takes."""
 
@@ -124,6 +160,8 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+        if wants_page(request):
+            await recall_caller(request)
         return answer(request, _from_http(error), headers=dict(error.headers or {}))
 
     app.add_exception_handler(InnkeeperError, on_innkeeper_error)
