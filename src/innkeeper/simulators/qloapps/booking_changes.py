@@ -14,8 +14,10 @@ from innkeeper.simulators.qloapps.booking_request import (
     StayWish,
     as_amount,
     as_int,
-    check_statuses,
+    check_booking_status,
+    check_payment,
     check_storable,
+    has_stays,
     part,
     read_stays,
 )
@@ -28,7 +30,7 @@ from innkeeper.simulators.qloapps.bookings import (
     plan_line,
     room_warnings,
     scaled,
-    service_line,
+    service_lines,
     taxed,
 )
 from innkeeper.simulators.qloapps.customers import rename_guest, visible_with_email
@@ -68,7 +70,8 @@ def change_booking(state: ShopState, booking: Row) -> Order:
     known = visible_with_email(state, str(detail.get("email") or ""))
     if not known:
         raise RefusedBookingError("Customer not found.")
-    check_statuses(booking)
+    check_booking_status(booking)
+    check_payment(booking)
     _check_tax_groups(state, stays)
     matches = [_match(order_lines, stay) for stay, order_lines in _lines_by_stay(state, order, stays)]
     new_stays = [
@@ -109,12 +112,11 @@ def _checked(state: ShopState, booking: Row) -> tuple[Order, list[StayWish], Row
     order = state.orders.get(as_int(booking["id"]))
     if order is None:
         raise RefusedBookingError("Booking not found.")
-    stays = read_stays(state, booking)
-    if not stays:
+    if not has_stays(booking):
         raise RefusedBookingError("Rooms not found in the request.")
     if as_int(booking.get("id_property")) not in state.hotels:
         raise RefusedBookingError("Please provide a valid id_property.")
-    return order, stays, part(booking, "customer_detail")
+    return order, read_stays(state, booking), part(booking, "customer_detail")
 
 
 def _check_tax_groups(state: ShopState, stays: list[StayWish]) -> None:
@@ -167,7 +169,7 @@ def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: R
         line.services = ()
     elif wish.given:
         nights = stay.last - stay.first
-        line.services = tuple(service_line(state, line.id_product, row, nights) for row in wish.services)
+        line.services = tuple(service_lines(state, line.id_product, wish.services, nights))
         _reprice(state, order, line, wish, nights)
         added = sum((one.total for one in line.services), ZERO), sum((one.tax for one in line.services), ZERO)
         count_products(order, added[0], added[0] + added[1])
@@ -181,12 +183,14 @@ def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights:
     if wish.price is None and not wish.has_tax:
         return
     percent = tax_percent(state, line.id_product)
-    price = line.total_price_tax_excl
-    if wish.price is not None:
+    price, default = line.total_price_tax_excl, None
+    if wish.price is None:
+        default = line.total_price_tax_incl
+    else:
         price = given_price(state, wish.price, nights, order.conversion_rate)
         line.total_paid_amount = price
     line.total_price_tax_excl = price
-    line.total_price_tax_incl = taxed(state, price, percent, wish.total_tax, wish.tax_group)
+    line.total_price_tax_incl = taxed(state, price, percent, wish.total_tax, wish.tax_group, default)
     line.date_upd = state.now()
     if wish.total_tax is not None and state.version.is_170:
         state.make_tax_group(wish.total_tax, price)

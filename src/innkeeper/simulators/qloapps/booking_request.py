@@ -55,6 +55,8 @@ class RoomWish:
     total_tax: Decimal | None = None
     tax_group: int | None = None
     services: list[Row] = field(default_factory=list)
+    unreadable: bool = False
+    """A number that is none: an uncaught PHP error, once rooms were found."""
 
     @property
     def has_tax(self) -> bool:
@@ -141,19 +143,23 @@ def part(booking: Row, name: str) -> Row:
 
 
 def check_head(state: ShopState, booking: Row) -> None:
-    """Property, currency, statuses and payment type; raises RefusedBookingError [147] - [150] [158]."""
+    """Property, currency and status; raises RefusedBookingError [147] - [150]."""
     if as_int(booking.get("id_property")) not in state.hotels:
         raise RefusedBookingError("Please provide a valid id_property.")
     if state.currency_by_code(booking.get("currency")) is None:
         raise RefusedBookingError("Please provide valid currency.")
-    check_statuses(booking)
+    check_booking_status(booking)
 
 
-def check_statuses(booking: Row) -> None:
-    """``booking_status``, ``payment_status`` and the payment type, each optional [171]."""
+def check_booking_status(booking: Row) -> None:
+    """``booking_status`` is optional [171]; raises RefusedBookingError."""
     status = booking.get("booking_status")
     if status not in (None, "") and as_int(status) not in (NEW, COMPLETED, CANCELLED, REFUND):
         raise RefusedBookingError("Invalid booking status.")
+
+
+def check_payment(booking: Row) -> None:
+    """``payment_status`` and the payment type, looked at after the rooms; raises RefusedBookingError [158]."""
     paid = booking.get("payment_status")
     if paid not in (None, "") and as_int(paid) not in (PAID_FULL, PAID_PART, PAID_LATER):
         raise RefusedBookingError("Invalid payment status.")
@@ -238,6 +244,12 @@ def _check_address(detail: Row) -> None:
         raise RefusedBookingError("State code is required for the given country.")
 
 
+def has_stays(booking: Row) -> bool:
+    """Whether the payload lists any room types."""
+    entries = _part(_part(booking, "associations"), "room_types")
+    return isinstance(entries, list) and bool(entries)
+
+
 def read_stays(state: ShopState, booking: Row) -> list[StayWish]:
     """The ``room_types[]``; raises RefusedBookingError for types, dates and counts [140] - [142] [161]."""
     entries = _part(_part(booking, "associations"), "room_types")
@@ -300,34 +312,20 @@ def _read_room(state: ShopState, room: Row) -> RoomWish:
     children = as_int(room.get("child")) if child_ages else 0  # without ages the children are forgotten [119]
     group = as_amount(room.get("id_tax_rules_group"))
     services = room.get("services")
+    price = room.get("unit_price_without_tax")
+    amount = as_amount(price)
     return RoomWish(
         given=True,
         id_room=as_int(room.get("id_room")),
-        adults=None if adults in (None, "") else _adults(adults),
+        adults=None if adults in (None, "") or (as_int(adults) == 0 and not state.version.is_170) else as_int(adults),
         children=children,
         child_ages=child_ages[:children],
-        price=_price(room.get("unit_price_without_tax")),
+        price=None if amount is None else max(amount, Decimal(0)),
         total_tax=as_amount(room.get("total_tax")),
         tax_group=None if group is None else int(group),
         services=[one for one in services if isinstance(one, dict)] if isinstance(services, list) else [],
+        unreadable=(price is not None and amount is None) or (adults not in (None, "") and as_amount(adults) is None),
     )
-
-
-def _adults(value: Any) -> int:
-    amount = as_amount(value)
-    if amount is None:
-        raise PhpCrashError
-    return int(amount)
-
-
-def _price(value: Any) -> Decimal | None:
-    """A room price; text that is no number is an uncaught PHP error, and below 0 there is nothing."""
-    if value is None:
-        return None
-    amount = as_amount(value)
-    if amount is None:
-        raise PhpCrashError
-    return max(amount, Decimal(0))
 
 
 def _ages(text: Any) -> list[int]:

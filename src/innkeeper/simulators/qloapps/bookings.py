@@ -20,6 +20,7 @@ from innkeeper.simulators.qloapps.booking_request import (
     as_int,
     check_customer,
     check_head,
+    check_payment,
     check_storable,
     clean_remark,
     part,
@@ -93,6 +94,9 @@ def plan_booking(state: ShopState, booking: Row) -> Plan:
     if not stays:
         raise RefusedBookingError(UNAVAILABLE)
     rooms = choose_rooms(state, stays, UNAVAILABLE)
+    check_payment(booking)
+    if any(wish.unreadable for stay in stays for wish in stay.rooms):
+        raise PhpCrashError
     check_storable(detail, known=known_guest(state, detail) is not None)
     currency = state.currency_by_code(booking["currency"]) or {}
     rate: Decimal = currency["conversion_rate"]
@@ -181,7 +185,7 @@ def plan_line(state: ShopState, stay: StayWish, wish: RoomWish, id_room: int, ra
         price=price,
         price_with_tax=with_taxes,
         cart_price_with_tax=cart,
-        services=[service_line(state, stay.id_type, row, nights) for row in wish.services],
+        services=service_lines(state, stay.id_type, wish.services, nights),
     )
 
 
@@ -205,12 +209,19 @@ def given_price(state: ShopState, sent: Decimal, nights: int, rate: Decimal) -> 
     return stored(price)
 
 
-def taxed(state: ShopState, price: Decimal, percent: Decimal, tax: Decimal | None, group: int | None) -> Decimal:
-    """The price with its tax, or with the given one; the snapshot corrects in the wrong direction [124] [172].
+def taxed(
+    state: ShopState,
+    price: Decimal,
+    percent: Decimal,
+    tax: Decimal | None,
+    group: int | None,
+    default: Decimal | None = None,
+) -> Decimal:
+    """The price with its tax, or with the given one. A group that does not exist, 0 for one, is the room type's own.
 
-    A group that does not exist, 0 for one, means the room type's own.
+    The snapshot corrects in the wrong direction, from ``default`` (with the usual tax, when not given) [124] [172].
     """
-    default = with_tax(price, percent)
+    default = with_tax(price, percent) if default is None else default
     if tax is None and group not in state.tax_rates:
         return default
     if state.version.tax_sign_wrong:
@@ -233,7 +244,7 @@ def service_line(state: ShopState, id_type: int, row: Row, nights: int) -> Servi
         service = state.services[id_service]
         own_price, own_group = known
         unit = sent if sent is not None else (service["price"] if own_price is None else own_price)
-        quantity = 1  # the shop's services are sold once a room, whatever was sent
+        quantity = _service_quantity(state, row)
         mode: int = service["price_calculation_method"]
         name: str = service["name"][state.default_language]
         group = group or own_group or service["id_tax_rules_group"]
@@ -259,6 +270,19 @@ def service_line(state: ShopState, id_type: int, row: Row, nights: int) -> Servi
         price_mode=mode,
         named=not as_int(row.get("id_service")),
     )
+
+
+def _service_quantity(state: ShopState, row: Row) -> int:
+    """1.7.0 sells the shop's services once a room whatever was sent; the snapshot takes the quantity."""
+    if state.version.is_170 or row.get("quantity") in (None, ""):
+        return 1
+    return as_int(row["quantity"])
+
+
+def service_lines(state: ShopState, id_type: int, rows: list[Row], nights: int) -> list[ServiceLine]:
+    """The services of a room; one with quantity 0 is none. Raises RefusedBookingError."""
+    found = (service_line(state, id_type, row, nights) for row in rows)
+    return [one for one in found if one.quantity]
 
 
 def _service_tax(state: ShopState, row: Row, unit: Decimal, count: int, total: Decimal, group: int) -> Decimal:

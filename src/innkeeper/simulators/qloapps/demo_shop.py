@@ -167,6 +167,16 @@ def settle_shop(
     for number, (name, invoice, logable, paid) in enumerate(_STATES, 1):
         state.order_states[number] = _order_state(state, number, name, invoice, logable, paid)
     state.set_last_id("order_states", len(_STATES))
+    for number, name in enumerate(("Visitor", "Guest", "Customer"), 1):
+        method = 0 if state.version.is_170 else 1  # the snapshot was installed for the US: prices without tax
+        state.groups[number] = _stamped(
+            state,
+            id=number,
+            name=_in_all(state, name),
+            reduction=ZERO,
+            price_display_method=method,
+            show_prices=1,
+        )
     if services:
         for row in _SERVICES:
             state.services[row[0]] = _service(state, *row)

@@ -399,6 +399,16 @@ name lang required max=32 isGenericName
 """
 
 
+_GROUP = """
+reduction price2 isFloat
+price_display_method int required isPriceDisplayMethod
+show_prices int isBool
+date_add stamp isDate
+date_upd stamp isDate
+name lang required max=32 isGenericName
+"""
+
+
 def _ids(name: str, node: str, *, required: bool = True) -> Association:
     return Association(name, node, (("id", required),))
 
@@ -498,6 +508,7 @@ def resources(version: Version) -> dict[str, Resource]:
             parse_fields(_CONFIGURATION),
             index_order=("name",),
         ),
+        Resource("groups", "groups", "group", parse_fields(_GROUP)),
         Resource("tax_rules", "tax_rules", "tax_rule", parse_fields(_TAX_RULE)),
         Resource("taxes", "taxes", "tax", parse_fields(_TAX)),
         Resource("tax_rule_groups", "tax_rule_groups", "tax_rule_group", parse_fields(_TAX_RULE_GROUP)),

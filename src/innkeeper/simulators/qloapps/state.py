@@ -93,6 +93,7 @@ class ShopState:
         self.languages: dict[int, Row] = {}
         self.configurations: dict[int, Row] = {}
         self.tax_rule_groups: dict[int, Row] = {}
+        self.groups: dict[int, Row] = {}
         self.tax_rules: dict[int, Row] = {}
         self.taxes: dict[int, Row] = {}
         self.tables: dict[str, dict[int, Any]] = {
@@ -118,8 +119,6 @@ class ShopState:
         self.phone_required = True
         self.strict = False
         """``display_errors`` off: PHP warnings become 500 after the work was done (section 10)."""
-        self.group_without_tax = False
-        """Customers see prices without tax; with ``strict`` the snapshot then fails every booking [440]."""
         self.race_seconds: float | None = None
         """None: bookings are checked and written in one step. A number: that many seconds lie between, so that
         parallel requests take the same room, as on a real shop [420]."""
@@ -324,6 +323,18 @@ class ShopState:
     def customers_with_email(self, email: str) -> list[Customer]:
         """All of them: an e-mail is not unique [084]."""
         return [self.customers[one] for one in sorted(self._by_email.get(email.casefold(), ()))]
+
+    # -- customer groups ------------------------------------------------------------------------------------
+
+    @property
+    def group_without_tax(self) -> bool:
+        """Customers see prices without tax; with ``strict`` the snapshot then fails every booking [440]."""
+        return any(row["price_display_method"] for row in self.groups.values())
+
+    @group_without_tax.setter
+    def group_without_tax(self, without: bool) -> None:
+        for row in self.groups.values():
+            row["price_display_method"] = int(without)
 
     # -- taxes ----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from innkeeper.simulators.qloapps.ari_xml import ari_xml
 from innkeeper.simulators.qloapps.booking_changes import change_booking
 from innkeeper.simulators.qloapps.booking_request import read_booking
 from innkeeper.simulators.qloapps.bookings import plan_booking, write_booking
-from innkeeper.simulators.qloapps.errors import NotFoundError, WebserviceError
+from innkeeper.simulators.qloapps.errors import NotFoundError, WebserviceError, no_such_row
 from innkeeper.simulators.qloapps.qlo import write_qlo
 from innkeeper.simulators.qloapps.reading import booking_answer, first_id, record_answer
 from innkeeper.simulators.qloapps.records import Written
@@ -71,6 +71,9 @@ def write(state: ShopState, request: Request) -> Answer:
     if name == "qlo":
         return write_qlo(state, request)
     if request.method == "DELETE":
+        rows = state.tables.get(name, {})
+        if len(request.path) > 1 and name not in _DELETE and first_id(request.path[1]) not in rows:
+            raise no_such_row(first_id(request.path[1]))
         if name not in _DELETE:
             raise WebserviceError(405, 101, f"Method DELETE is not allowed for the resource {name}")
         if len(request.path) < 2:
