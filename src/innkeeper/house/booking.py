@@ -1,11 +1,14 @@
 """Writes one booking: checks the draft against house, rates and free rooms, then makes the rows agree with it."""
 
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
@@ -93,27 +96,27 @@ async def write(
     Returns the reservation, unchanged when nothing differs. Raises as `reservations.create` says.
     """
     session, reservation_id = tx.session, None if reservation is None else reservation.id
-    type_ids = {room.room_type_id for room in draft.rooms if room.room_type_id is not None}
-    types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
     if guest is None and (reservation is None or reservation.primary_guest_id != draft.guest_id):
         guest = await repository.guest(session, house.id, draft.guest_id)
     elif guest is None and reservation is not None:
         guest = reservation.primary_guest
-    check(draft, house, types, guest, reservation, rules=terms.rules)
-    assert guest is not None  # noqa: S101  (the check refuses a draft without one)
-
-    lines = _lines(draft, types, reservation)
-    removed = _removed(lines, reservation)
-    await _price(tx, house, draft, lines, terms)
-    await overbooking.check(tx, house, lines, _rows(reservation), reservation_id, short=terms.short)
+    type_ids = {room.room_type_id for room in draft.rooms if room.room_type_id is not None}
     flags = set(draft.flags) - HOUSE_FLAGS
-    if await assignment.choose(tx, house, lines, reservation_id, lenient=terms.lenient):
-        flags.add(assignment.ROOM_TAKEN_FLAG)
+    with _one_flush(session):
+        types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
+        check(draft, house, types, guest, reservation, rules=terms.rules)
+        assert guest is not None  # noqa: S101  (the check refuses a draft without one)
+        lines = _lines(draft, types, reservation)
+        removed = _removed(lines, reservation)
+        await _price(tx, house, draft, lines, terms)
+        await overbooking.check(tx, house, lines, _rows(reservation), reservation_id, short=terms.short)
+        if await assignment.choose(tx, house, lines, reservation_id, lenient=terms.lenient):
+            flags.add(assignment.ROOM_TAKEN_FLAG)
+        number = await repository.take_number(session, house.id, Property.next_confirmation) if not reservation else 0
 
     total = draft.total_amount if draft.total_amount is not None else _sum(lines) + _extras(reservation, terms)
     created = reservation is None
     if reservation is None:
-        number = await repository.take_number(session, house.id, Property.next_confirmation)
         reservation = Reservation(
             id=new_id(),
             property_id=house.id,
@@ -138,6 +141,15 @@ async def write(
     if changed:
         await _announce(tx, reservation, changed, touched, terms.origin, created)
     return reservation
+
+
+def _one_flush(session: AsyncSession) -> AbstractContextManager[Any]:
+    """Hold a new guest back while the house is read, so that he is written together with his reservation.
+
+    Anything else that waits to be written in this transaction may be what the reading is about, and goes first.
+    """
+    only_guests = not session.dirty and not session.deleted and all(isinstance(row, Guest) for row in session.new)
+    return session.no_autoflush if only_guests else nullcontext()
 
 
 def status_of(states: Iterable[str]) -> StayStatus:

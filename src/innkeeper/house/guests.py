@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -63,16 +64,22 @@ def normal_phone(phone: str | None) -> str | None:
 
 def normal_name(name: str) -> str:
     """Return first, middle and last name without titles, in one case and without accents."""
-    person = HumanName(name)
-    parts = " ".join(part for part in (person.first, person.middle, person.last) if part) or name
+    first, last = _parts(name)
+    parts = f"{first} {last}".strip() or name
     folded = unicodedata.normalize("NFKD", parts.casefold().translate(_LETTERS))
     return " ".join("".join(c for c in folded if not unicodedata.combining(c)).split())[:200]
 
 
+@lru_cache(maxsize=4096)
+def _parts(name: str) -> tuple[str, str]:
+    """Return first names and last name without titles. Taking a name apart costs as much as a row in the data base."""
+    person = HumanName(name)
+    return " ".join(part for part in (person.first, person.middle) if part), person.last
+
+
 def split_name(name: str) -> tuple[str, str]:
     """Return first names and last name; a single word is a last name, since every system wants one."""
-    person = HumanName(name)
-    first, last = " ".join(part for part in (person.first, person.middle) if part), person.last
+    first, last = _parts(name)
     if not last:
         first, last = "", first or name.strip()
     return first[:100], last[:100]

@@ -8,23 +8,21 @@ from uuid import UUID
 from sqlalchemy import (
     Date,
     Select,
-    String,
     Text,
+    TextClause,
     Uuid,
     and_,
+    bindparam,
     cast,
     delete,
     exists,
     false,
     func,
     insert,
-    literal,
-    null,
     or_,
     select,
-    type_coerce,
+    text,
     union,
-    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,8 +68,11 @@ async def locked_property(session: AsyncSession, property_id: UUID) -> Property 
 
 async def take_number(session: AsyncSession, property_id: UUID, counter: InstrumentedAttribute[int]) -> int:
     """Count up a counter of the property and return the number that nobody else gets."""
-    query = update(Property).where(Property.id == property_id).values({counter: counter + 1}).returning(counter)
-    taken = await session.scalar(query.execution_options(synchronize_session=False))
+    table = Property.__table__
+    column = table.c[counter.key]
+    # Past the ORM: nobody looks at the counter of a property that is already loaded.
+    query = table.update().where(table.c.id == property_id).values({column: column + 1}).returning(column)  # type: ignore[attr-defined]
+    taken: int | None = await session.scalar(query)
     assert taken is not None, "the property was read before"  # noqa: S101
     return taken - 1
 
@@ -229,52 +230,49 @@ async def out_of_order(session: AsyncSession, room_ids: Collection[UUID], start:
 ROOMS, STAY, CLOSED = "rooms", "stay", "closed"
 
 
+_INVENTORY = """
+    SELECT 'stay' AS kind, room_type_id, NULL AS room_id, check_in AS first, check_out AS last, 1 AS units
+      FROM reservation_rooms
+     WHERE room_type_id IN :types AND check_out > :start AND check_in < :end AND status IN :holding {but}
+    UNION ALL
+    SELECT 'closed', room_type_id, room_id, start, "end", coalesce(units, 1)
+      FROM maintenance
+     WHERE room_type_id IN :types AND "end" > :start AND start < :end
+    UNION ALL
+    SELECT 'rooms', room_type_id, NULL, NULL, NULL, count(*)
+      FROM rooms
+     WHERE room_type_id IN :types AND deleted_at IS NULL
+     GROUP BY room_type_id
+"""
+
+
+def _inventory_query(but: str) -> TextClause:
+    return text(_INVENTORY.format(but=but)).bindparams(
+        bindparam("types", expanding=True, type_=Uuid()),
+        bindparam("start", type_=Date()),
+        bindparam("end", type_=Date()),
+        bindparam("holding", HOLDING, expanding=True),
+    )
+
+
+_ALL_INVENTORY = _inventory_query("")
+_INVENTORY_WITHOUT = _inventory_query("AND reservation_id <> :without").bindparams(bindparam("without", type_=Uuid()))
+
+
 async def inventory(
     session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date, without: UUID | None = None
 ) -> Sequence[Any]:
-    """Return (kind, room type, room, first, last, count) of all that decides what is free, in one statement.
+    """Return (kind, room type, room, first, last, units) of all that decides what is free, in one statement.
 
     `ROOMS` rows count the rooms of a type. `STAY` rows hold a room of the type from `first` to `last` (exclusive);
-    the reservation `without` is left out. `CLOSED` rows close `count` units, or the one `room`. Identifiers and dates
-    come as the data base keeps them (text on SQLite, values on PostgreSQL): making tens of thousands of objects of
-    them would take longer than the count.
+    the reservation `without` is left out. `CLOSED` rows close `units` of a type, or the one `room`. Identifiers and
+    dates come as the data base keeps them (text on SQLite, values on PostgreSQL): making tens of thousands of objects
+    of them would take longer than the count.
     """
-    stays = select(
-        literal(STAY).label("kind"),
-        type_coerce(ReservationRoom.room_type_id, String).label("room_type"),
-        type_coerce(cast(null(), Uuid), String).label("room"),
-        type_coerce(ReservationRoom.check_in, String).label("first"),
-        type_coerce(ReservationRoom.check_out, String).label("last"),
-        literal(1).label("count"),
-    ).where(
-        ReservationRoom.room_type_id.in_(room_type_ids),
-        ReservationRoom.check_out > start,
-        ReservationRoom.check_in < end,
-        ReservationRoom.status.in_(HOLDING),
-    )
-    if without is not None:
-        stays = stays.where(ReservationRoom.reservation_id != without)
-    counts = (
-        select(
-            literal(ROOMS),
-            Room.room_type_id,
-            cast(null(), Uuid),
-            cast(null(), Date),
-            cast(null(), Date),
-            func.count(),
-        )
-        .where(Room.room_type_id.in_(room_type_ids), Room.deleted_at.is_(None))
-        .group_by(Room.room_type_id)
-    )
-    closed = select(
-        literal(CLOSED),
-        Maintenance.room_type_id,
-        Maintenance.room_id,
-        Maintenance.start,
-        Maintenance.end,
-        func.coalesce(Maintenance.units, 1),
-    ).where(Maintenance.room_type_id.in_(room_type_ids), Maintenance.end > start, Maintenance.start < end)
-    return (await session.execute(union_all(stays, counts, closed))).all()
+    values: dict[str, Any] = {"types": list(room_type_ids), "start": start, "end": end}
+    if without is None:
+        return (await session.execute(_ALL_INVENTORY, values)).all()
+    return (await session.execute(_INVENTORY_WITHOUT, {**values, "without": without})).all()
 
 
 # --- rates ------------------------------------------------------------------------------------------------------------
