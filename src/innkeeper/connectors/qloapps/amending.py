@@ -12,7 +12,8 @@ price                           a PUT of the booking
 ==============================  =================================================================================
 
 A PUT of the booking names every line with its room and repeats its services, since QloApps drops what is not named.
-Facilities cannot be repeated, as nothing tells their id: a booking with facilities is never PUT.
+Facilities cannot be repeated, as nothing tells their id: a booking with facilities is never PUT. Its prices are set in
+the lines' documents, which leaves the order's total behind; that is told.
 """
 
 import logging
@@ -65,9 +66,8 @@ class _Work:
     def services(self, line_id: int) -> list[ServiceItem]:
         return [item for item in self.document.services if item.line_id == line_id] if self.document else []
 
-    @property
-    def has_facilities(self) -> bool:
-        return bool(self.document and self.document.lines_with_facilities)
+    #: Set when nothing may be PUT, since what it would cost cannot be told or cannot be repeated.
+    no_put: bool = False
 
 
 class QloAppsAmender:
@@ -110,7 +110,13 @@ class QloAppsAmender:
         deep = [pair for pair in pairs if pair.type_differs or pair.dates_differ or pair.price_differs]
         if not deep and not work.matched.missing:
             return
-        work.first_document = work.document = await self._reader.document(work.booking.order_id)
+        try:
+            work.first_document = work.document = await self._reader.document(work.booking.order_id)
+        except QloAppsError as error:
+            if error.code != "PHP_WARNING":  # a strict server may fail to show any booking [440]
+                raise
+            work.no_put = True
+        work.no_put = work.no_put or bool(work.document and work.document.lines_with_facilities)
         ids = sorted({item.id for item in work.document.services if item.id}) if work.document else []
         if ids:
             rows = await self._reader.client.rows(
@@ -123,7 +129,7 @@ class QloAppsAmender:
         work.in_place = frozenset(
             pair.line.line_id
             for pair in free
-            if not (work.facts.is_snapshot and work.services(pair.line.line_id)) or work.has_facilities
+            if not (work.facts.is_snapshot and work.services(pair.line.line_id)) or work.no_put
         )
 
     async def _in_free_rooms(self, moved: Sequence[Pair], work: _Work) -> list[Pair]:
@@ -164,10 +170,10 @@ class QloAppsAmender:
         ]
         if not anew and not matched.missing:
             return None
-        if work.has_facilities:
+        if work.no_put:
             return Refused(
                 "SERVICES_AT_RISK",
-                "This booking has facilities, which QloApps would lose with a change of rooms made from outside. "
+                "QloApps would lose extras of this booking with a change of rooms made from outside. "
                 "Change it in the QloApps back office; the change then comes here by itself.",
                 Actor.FRONT_DESK,
             )
@@ -288,7 +294,7 @@ class QloAppsAmender:
             if pair.dates_differ and pair.line.line_id in work.in_place:
                 stay = pair.draft.stay
                 changes |= {"date_from": f"{stay.check_in} 00:00:00", "date_to": f"{stay.check_out} 00:00:00"}
-            if pair.price_differs and (work.has_facilities or pair.line.line_id in work.priced_in_place):
+            if pair.price_differs and (work.no_put or pair.line.line_id in work.priced_in_place):
                 net = pricing.net_of(pair.draft.gross, _own_rate(pair.line))
                 changes |= {"total_price_tax_excl": f"{net}", "total_price_tax_incl": f"{pair.draft.gross}"}
                 work.priced_in_place |= {pair.line.line_id}
@@ -312,7 +318,7 @@ class QloAppsAmender:
             pairs = [pair for pair in work.matched.pairs if pair.line.line_id not in work.priced_in_place]
             wrong = [pair for pair in pairs if pair.price_differs]
             stale = [] if attempt else [pair for pair in pairs if self._services_outlived(work, pair)]
-            if (not wrong and not stale) or work.has_facilities:
+            if (not wrong and not stale) or work.no_put:
                 break
             prices = {pair.line.line_id: pair.draft.gross for pair in wrong}
             rooms = [
@@ -323,7 +329,7 @@ class QloAppsAmender:
             for pair in work.matched.pairs:
                 if pair.line.line_id in prices and pair.price_differs and pair.line.net:
                     wanted = pricing.net_of(pair.draft.gross, _own_rate(pair.line))
-                    factors[pair.line.line_id] *= wanted / pair.line.net
+                    factors[pair.line.line_id] *= pricing.correction(wanted, pair.line.net, pair.line.stay.nights)
             if attempt:
                 flags.append(PRICE_CORRECTED)
         return flags
@@ -346,7 +352,7 @@ class QloAppsAmender:
         wanted = self._services_wanted(work)
         after = await self._reader.document(work.booking.order_id)
         wrong = _services_wrong(wanted, after)
-        if wrong and not work.facts.is_snapshot and not work.has_facilities:
+        if wrong and not work.facts.is_snapshot and not work.no_put:
             # on the snapshot all services of a room would get the price of the last one
             rooms = [
                 replace(

@@ -172,10 +172,11 @@ POLICY: Mapping[str, Policy] = {
         Kind.LATER, Proof.LOOKING_SETTLES, Actor.VENDOR, "QloApps failed inside and did not say why (HTTP 500)."
     ),
     "PHP_WARNING": Policy(
-        Kind.LATER,
+        Kind.REFUSED,
         Proof.LOOKING_SETTLES,
-        Actor.VENDOR,
-        "QloApps' PHP raised a warning and answered 500 instead of its result; the work itself was done.",
+        Actor.ADMIN,
+        "QloApps' PHP reports a warning instead of the result. Its host must leave E_WARNING and E_NOTICE out of PHP's "
+        "error_reporting; on the 2024 version customer groups must be priced with tax.",
     ),
     "BROKEN_ANSWER": Policy(
         Kind.LATER, Proof.STILL_OPEN, Actor.VENDOR, "QloApps' answer was cut off or is not one of its own."

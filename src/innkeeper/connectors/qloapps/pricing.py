@@ -23,9 +23,16 @@ def price_to_send(net: Decimal, nights: int, *, price_fault: bool) -> Decimal:
     return net
 
 
-def corrected(sent: Decimal, wanted: Decimal, got: Decimal) -> Decimal:
-    """Return what to send instead when `sent` came back as `got`: in proportion, since every fault seen is a factor."""
-    return (sent * wanted / got).quantize(_SIX, ROUND_HALF_UP) if got else wanted
+def correction(sent: Decimal, got: Decimal, nights: int) -> Decimal:
+    """Return the factor by which to multiply what is sent, given what `sent` became.
+
+    The amounts are rounded to cents, so that a factor near that of the 1.7.0 fault, either way, is taken for it.
+    """
+    if not got or close(sent, got):
+        return Decimal(1)
+    ratio = sent / got
+    exact = [Decimal(nights) / (nights - 1), Decimal(nights - 1) / nights] if nights >= 2 else []
+    return next((factor for factor in exact if abs(ratio / factor - 1) < Decimal("0.001")), ratio)
 
 
 def close(one: Decimal, other: Decimal) -> bool:

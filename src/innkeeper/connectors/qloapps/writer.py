@@ -283,7 +283,7 @@ class QloAppsWriter:
             rate = line.gross / line.net - 1 if line.net else Decimal(0)
             wanted = pricing.net_of(gross, rate)
             sent = pricing.net_of(gross, rates.get(line.room_type_id, Decimal(0)))
-            factor = sent / line.net if line.net and not pricing.close(sent, line.net) else Decimal(1)
+            factor = pricing.correction(sent, line.net, line.stay.nights)
             rooms.append(replace(composing.kept_room(line, wanted, ()), factor=factor))
         rooms += [composing.kept_room(line, None, ()) for line in booking.lines if line.released]
         try:
