@@ -226,14 +226,25 @@ class OperaConnector:
     ) -> list[wire.PostingRow]:
         """Return the rows of a charge and of its reversal: the guest's, and the hotel's if not all are the guest's."""
         references = {reference, void_reference(reference)}
-        start, end = mapper.search_window(since.date(), self._wire.clock().date(), await self._open_day())
-        dates = [("startDate", start.isoformat()), ("endDate", end.isoformat())]
-        rows = [row for row in await self._of_guest(reservation_id, dates) if row.reference in references]
-        if not covers(lines, [mapper.posted_line(row, currency) for row in rows if row.reference == reference]):
-            codes = sorted({line.code for line in lines})
-            hotel = await self._of_hotel([*dates, *(("filterTransactionCode", code) for code in codes if code)])
-            rows = [*rows, *(row for row in hotel if row.reference in references)]
-        return mapper.charges_only(rows)
+        found: list[wire.PostingRow] = []
+
+        def complete() -> bool:
+            return covers(
+                lines,
+                [mapper.posted_line(row, currency) for row in mapper.charges_only(found) if row.reference == reference],
+            )
+
+        codes = [("filterTransactionCode", code) for code in sorted({line.code for line in lines if line.code})]
+        windows = mapper.search_windows(since.date(), self._wire.clock().date(), await self._open_day())
+        for start, end in windows:
+            dates = [("startDate", start.isoformat()), ("endDate", end.isoformat())]
+            found += [row for row in await self._of_guest(reservation_id, dates) if row.reference in references]
+        for start, end in windows:
+            if complete():
+                break
+            dates = [("startDate", start.isoformat()), ("endDate", end.isoformat())]
+            found += [row for row in await self._of_hotel([*dates, *codes]) if row.reference in references]
+        return mapper.charges_only(found)
 
     async def _of_guest(self, reservation_id: str, dates: Sequence[tuple[str, str]]) -> list[wire.PostingRow]:
         query = [

@@ -40,6 +40,9 @@ STATUSES = {
     "PendingCheckout": GuestStatus.CHECKED_OUT,
 }
 
+#: Days back from the open business date within which a sale is looked for.
+_LONGEST_SEARCH = 366
+
 
 def guest(info: Json, unsaid: GuestStatus = GuestStatus.EXPECTED) -> InHouseGuest:
     """Return the guest of a reservationInfoType (rsv.json), `unsaid` being the status when none is told.
@@ -180,18 +183,23 @@ def still_owed(rows: Sequence[PostingRow], reference: str, void_reference: str) 
     return owed
 
 
-def search_window(sold_on: date, today: date, business_date: date | None) -> tuple[date, date]:
-    """Return the days in which a charge can stand, at most as many as OPERA lists at once.
+def search_windows(sold_on: date, today: date, business_date: date | None) -> list[tuple[date, date]]:
+    """Return the days in which a charge can stand, newest first, in spans that OPERA lists at once.
 
-    A day is added at both ends, since the sale is dated in UTC. A business date far from the calendar (a training
-    hotel's) wins over the calendar.
+    A day is added at both ends, since the sale is dated in UTC. A business date more than a year from the sale is a
+    training hotel's, whose days have nothing to do with the calendar: then only that day is searched.
     """
     newest = business_date or today
     oldest = min(sold_on, newest)
-    if business_date is not None and abs((sold_on - business_date).days) >= MAX_DAYS - 2:
+    if (newest - oldest).days > _LONGEST_SEARCH:
         oldest = newest
-    start, end = oldest - timedelta(days=1), newest + timedelta(days=1)
-    return max(start, end - timedelta(days=MAX_DAYS - 1)), end
+    first, end = oldest - timedelta(days=1), newest + timedelta(days=1)
+    windows: list[tuple[date, date]] = []
+    while end >= first:
+        start = max(first, end - timedelta(days=MAX_DAYS - 1))
+        windows.append((start, end))
+        end = start - timedelta(days=1)
+    return windows
 
 
 def profile(guest_id: str, document: Json, allergy_groups: Collection[str]) -> GuestProfile:
