@@ -119,33 +119,27 @@ _WORDS = {
 }
 
 
-async def peek(database: Database) -> None:
+async def peek(tx: Tx) -> None:
     """Queue a look for every connection that fetches bookings by itself."""
-    async with database.read() as session:
-        configs = await repository.enabled_configs(session)
-    wanted = [config.property_id for config in configs if config.sync_reservations_inbound]
-    if wanted:
-        async with database.write() as tx:
-            for property_id in wanted:
-                await work.queue_poll(tx, property_id)
+    for config in await repository.enabled_configs(tx.session):
+        if config.sync_reservations_inbound:
+            await work.queue_poll(tx, config.property_id)
 
 
-async def start_due_syncs(database: Database) -> None:
+async def start_due_syncs(tx: Tx) -> None:
     """Queue the synchronisation of every connection whose interval has passed since it last ran."""
-    async with database.write() as tx:
-        for config in await repository.enabled_configs(tx.session):
-            runs = await repository.last_runs(tx.session, config.property_id)
-            started = [run.started_at for run in runs.get(KINDS["all"], {}).values()]
-            due = max(started, default=None)
-            if due is None or utc_now() - due >= timedelta(minutes=config.sync_interval_minutes):
-                await work.queue_scheduled(tx, config.property_id)
+    for config in await repository.enabled_configs(tx.session):
+        runs = await repository.last_runs(tx.session, config.property_id)
+        started = [run.started_at for run in runs.get(KINDS["all"], {}).values()]
+        due = max(started, default=None)
+        if due is None or utc_now() - due >= timedelta(minutes=config.sync_interval_minutes):
+            await work.queue_scheduled(tx, config.property_id)
 
 
-async def prune(database: Database) -> None:
+async def prune(tx: Tx) -> None:
     """Queue the tidying of every connection's log."""
-    async with database.write() as tx:
-        for config in await repository.all_configs(tx.session):
-            await work.queue_prune(tx, config.property_id)
+    for config in await repository.all_configs(tx.session):
+        await work.queue_prune(tx, config.property_id)
 
 
 async def _noted(database: Database, property_id: UUID, outcome: Outcome[Any]) -> Outcome[Any]:

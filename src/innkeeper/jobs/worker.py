@@ -104,11 +104,16 @@ class Worker:
         clock: Callable[[], datetime] = utc_now,
         poll_seconds: float = 0.5,
         lease_seconds: float = 20.0,
+        renew_seconds: float | None = None,
         handler_seconds: float = 3600.0,
         on_dead: Notice | None = None,
         on_recovered: Notice | None = None,
     ) -> None:
-        """`lease_seconds` after a worker's death its jobs are taken over; no run is longer than `handler_seconds`."""
+        """Make a worker that does nothing yet.
+
+        `lease_seconds` after a worker's death its jobs are taken over; it renews its claims every `renew_seconds`, by
+        default a third of that. No run lasts longer than `handler_seconds`.
+        """
         self.holder = holder or default_holder()
         self.concurrency = concurrency
         self.poll_seconds = poll_seconds
@@ -117,6 +122,7 @@ class Worker:
         self._handlers = dict(handlers)
         self._clock = clock
         self._lease_seconds = lease_seconds
+        self._renew_seconds = renew_seconds or lease_seconds / RENEWALS
         self._lease_time = timedelta(seconds=lease_seconds)
         self._handler_seconds = handler_seconds
         self._on_dead = on_dead
@@ -155,10 +161,9 @@ class Worker:
         try:
             while not self._stopping:
                 self._news.clear()
-                pause = await self._look()
-                if not self._news.is_set():
-                    await _wait(self._news, pause)
-                await asyncio.sleep(_GAP_SECONDS)
+                looked = self._monotonic()
+                await _wait(self._news, await self._look())
+                await asyncio.sleep(max(looked + _GAP_SECONDS - self._monotonic(), 0))
             await self._await_turns()
         finally:
             self._database.after_commit.remove(self._committed)
@@ -205,7 +210,7 @@ class Worker:
     async def offer(self, job_id: UUID, *, patience_seconds: float = 600.0) -> Offer:
         """Run this job now if its row says so, and say what came of it. Whatever carried the id may be wrong.
 
-        A run that takes longer than `patience_seconds` goes on, and counts as RAN.
+        A run that takes longer than `patience_seconds` goes on, and counts as RAN. Beside `run`, which keeps the claim.
         """
         async with self._database.read() as session:
             job = await queue.find_job(session, job_id)
@@ -400,7 +405,7 @@ class Worker:
 
     async def _heartbeat(self) -> None:
         """Renew all leases and claims of this worker; cancel the handlers of those that could not be kept."""
-        while not await _wait(self._over, min(self._lease_seconds / RENEWALS, self._sure_for())):
+        while not await _wait(self._over, min(self._renew_seconds, self._sure_for())):
             held = [(turn, turn.job) for turn in self._turns if turn.job and turn.in_use]
             asked = self._monotonic()
             try:
@@ -411,7 +416,7 @@ class Worker:
                 for turn, job in held:
                     if turn.job is job and self._monotonic() >= turn.good_until:
                         self._lose(turn)
-                await asyncio.sleep(min(self._lease_seconds / RENEWALS, 1.0) / 2)
+                await asyncio.sleep(min(self._renew_seconds, 1.0))
                 continue
             for turn, job in held:
                 if turn.job is not job or not turn.in_use:

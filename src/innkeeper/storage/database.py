@@ -14,6 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
 from innkeeper.storage.outbox import Event, EventRow
+from innkeeper.storage.sqlite_cursor import visit_once
 
 #: What a subscriber does inside the transaction that makes the change: put a row, never call out.
 Subscriber = Callable[["Tx", Event], Awaitable[None]]
@@ -144,6 +145,8 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         connect_args={"timeout": SQLITE_BUSY_SECONDS},
         hide_parameters=True,
     )
+
+    visit_once(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -115,6 +115,7 @@ class _Touched:
 
     since: str
     order: OrderRow | None = None
+    #: The rows that told of it and the rows that it was read from.
     rows: list[_Row] = field(default_factory=list)
 
 
@@ -127,7 +128,11 @@ class _Run:
     progress: tuple[str, str]
     #: Set while the run began at the beginning of time and one page held every line of the hotel.
     whole: bool
-    known: set[int]
+    #: What the cursor knows as delivered: hashes, and up to which time of change they reach.
+    seen: frozenset[int]
+    seen_until: str
+    #: Rows that bookings were read from before their list came to them, by list and id.
+    expected: dict[tuple[str, int], _Row] = field(default_factory=dict)
     touched: dict[int, _Touched] = field(default_factory=dict)
     all_lines: dict[int, list[LineRow]] = field(default_factory=lambda: defaultdict(list))
     ready: list[tuple[ChannelBooking | int, _Touched]] = field(default_factory=list)
@@ -135,16 +140,32 @@ class _Run:
     cursor: Mapping[str, Any] | None = None
     #: Their clock when the first list was answered. What is stamped an overlap before that was visible by then.
     listed_at: float | None = None
+    #: Rows stamped before this will not be listed by the next poll, so nothing of them need be kept.
+    kept_from: str = ""
 
     @property
     def exhausted(self) -> bool:
         """Whether both lists have been read to their end."""
         return self.orders.exhausted and self.lines.exhausted
 
-    def expect(self, row: _Row, stream: "_Stream[Any]") -> None:
-        """Note a row that has been read ahead of its list, so that meeting it there costs nothing."""
+    def is_new(self, kind: str, row: _Row) -> bool:
+        """Whether a listed row tells of a change that has not been delivered or queued yet."""
+        expected = self.expected.pop((kind, row.id), None)
+        if expected == row:
+            return False
+        if row.date_upd <= self.seen_until and row.hash in self.seen:
+            self.keep([row])
+            return False
+        return True
+
+    def expect(self, kind: str, row: _Row, stream: "_Stream[Any]") -> None:
+        """Note a row that a booking was read from, so that meeting it in its list later costs nothing."""
         if not stream.exhausted and row.date_upd >= stream.horizon:
-            self.known.add(row.hash)
+            self.expected[kind, row.id] = row
+
+    def keep(self, rows: Iterable[_Row]) -> None:
+        """Remember rows as delivered, if the next poll will list them again."""
+        self.delivered.update((row.hash, row.date_upd) for row in rows if row.date_upd >= self.kept_from)
 
     @property
     def reach(self) -> tuple[tuple[str, bool], tuple[str, bool]]:
@@ -181,7 +202,7 @@ class QloAppsChanges:
         given, run.ready = run.ready[:limit], run.ready[limit:]
         more = bool(run.ready or run.touched or not run.exhausted)
         for _, touched in given:
-            run.delivered.update((row.hash, row.date_upd) for row in touched.rows)
+            run.keep(touched.rows)
         after = self._cursor(run, more=more)
         if more:
             run.cursor = after
@@ -215,7 +236,8 @@ class QloAppsChanges:
             lines=_Stream(starts[1], self._settings.line_list_size),
             progress=progress,
             whole=starts == [shop_time.BEGINNING] * 2,
-            known=_unpack(str(state.get("seen", ""))),
+            seen=_unpack(str(state.get("seen", ""))),
+            seen_until=str(state.get("seen_until", "")),
         )
 
     async def _list_more(self, run: _Run) -> None:
@@ -224,13 +246,17 @@ class QloAppsChanges:
         if first:
             # rows that are known already must not fill the page: an idle poll right after a bulk stays at two requests
             for stream in (run.orders, run.lines):
-                stream.spare = min(len(run.known), _SPARE_LIMIT)
+                stream.spare = min(len(run.seen), _SPARE_LIMIT)
         orders_next = not run.orders.exhausted and (
             first or run.lines.exhausted or run.orders.horizon <= run.lines.horizon
         )
         if orders_next:
-            self._take_orders(run, await self._order_page(run.orders))
-            run.listed_at = run.listed_at or self._reader.client.access_time
+            orders = await self._order_page(run.orders)
+            if first and self._reader.client.access_time is not None:
+                run.listed_at = self._reader.client.access_time
+                now = shop_time.to_shop(datetime.fromtimestamp(run.listed_at, UTC), self._zone)
+                run.kept_from = shop_time.poll_start(now, self._settings.overlap_seconds, self._zone)
+            self._take_orders(run, orders)
         if first or not orders_next:
             self._take_lines(run, await self._line_page(run.lines))
 
@@ -251,9 +277,9 @@ class QloAppsChanges:
 
     def _take_orders(self, run: _Run, rows: Iterable[OrderRow]) -> None:
         for row in rows:
-            if row.hash in run.known or row.id in self._foreign:
-                run.delivered[row.hash] = row.date_upd
-            else:
+            if row.id in self._foreign:
+                run.keep([row])
+            elif run.is_new("order", row):
                 touched = run.touched.setdefault(row.id, _Touched(row.date_upd))
                 touched.order = row
                 touched.since = min(touched.since, row.date_upd)
@@ -264,9 +290,9 @@ class QloAppsChanges:
         for row in rows:
             if run.whole:
                 run.all_lines[row.order_id].append(row)
-            if row.hash in run.known or row.order_id == 0:  # a line without an order is a block
-                run.delivered[row.hash] = row.date_upd
-            else:
+            if row.order_id == 0:  # a block, not a booking
+                run.keep([row])
+            elif run.is_new("line", row):
                 touched = run.touched.setdefault(row.order_id, _Touched(row.date_upd))
                 touched.since = min(touched.since, row.date_upd)
                 touched.rows.append(row)
@@ -288,15 +314,15 @@ class QloAppsChanges:
             touched = run.touched.pop(order_id)
             order, lines = loaded.orders.get(order_id), loaded.lines.get(order_id, ())
             if order is not None:
+                run.expect("order", order, run.orders)
                 touched.rows.append(order)
-                run.expect(order, run.orders)
             for line in lines:
+                run.expect("line", line, run.lines)
                 touched.rows.append(line)
-                run.expect(line, run.lines)
             if order_id in bookings and (lines or bookings[order_id].our_reference):
                 run.ready.append((bookings[order_id], touched))
                 continue
-            run.delivered.update((row.hash, row.date_upd) for row in touched.rows)
+            run.keep(touched.rows)
             if order_id in loaded.gone:
                 run.ready.append((order_id, touched))
             elif lines and not self._reader.is_ours(lines) and len(self._foreign) < _FOREIGN_LIMIT:
@@ -337,6 +363,7 @@ class QloAppsChanges:
             "orders": points[0],
             "lines": points[1],
             "seen": _pack(run.delivered),
+            "seen_until": max(run.delivered.values(), default=""),
             **({"facts": facts.to_json()} if facts else {}),
         }
 
@@ -358,9 +385,9 @@ def _pack(hashes: Iterable[int]) -> str:
     return base64.b64encode(b"".join(value.to_bytes(_HASH_BYTES) for value in sorted(hashes))).decode()
 
 
-def _unpack(text: str) -> set[int]:
+def _unpack(text: str) -> frozenset[int]:
     try:
         raw = base64.b64decode(text.encode(), validate=True)
     except ValueError:
-        return set()
-    return {int.from_bytes(raw[i : i + _HASH_BYTES]) for i in range(0, len(raw), _HASH_BYTES)}
+        return frozenset()
+    return frozenset(int.from_bytes(raw[i : i + _HASH_BYTES]) for i in range(0, len(raw), _HASH_BYTES))

@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from html import unescape
 from typing import Any
 
@@ -31,6 +31,7 @@ from innkeeper.domain.stay import Stay, StayStatus
 PAID_TOLERANCE = Decimal("0.02")
 
 _STATUSES = {1: StayStatus.CONFIRMED, 2: StayStatus.CHECKED_IN, 3: StayStatus.CHECKED_OUT}
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG = re.compile(r"<[^>]+>")
 _BLANKS = re.compile(r"\s+")
 # "booking" alone is in many a hotel's own host name, which QloApps writes as source of its own bookings
@@ -66,6 +67,7 @@ def channel_of(source: str, payment: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def amount(text: str, currency: str) -> Decimal:
     """Return an amount in the currency's digits; what is no number is 0."""
     try:
@@ -77,8 +79,10 @@ def amount(text: str, currency: str) -> Decimal:
 
 def child_ages(text: str) -> tuple[int, ...]:
     """Return the ages in a `child_ages` field, which is JSON in a string; unreadable ones are left out."""
+    if text in ("", "[]"):
+        return ()
     try:
-        ages = json.loads(text or "[]")
+        ages = json.loads(text)
     except ValueError:
         return ()
     if not isinstance(ages, list):
@@ -140,56 +144,50 @@ def booking(
 ) -> ChannelBooking:
     """Return the booking. It never fails: a booking with an odd value in it is a booking still."""
     currency = facts.currency(order.currency_id) or facts.currency(facts.default_currency_id) or "XXX"
+    zone = facts.zone
     lines = tuple(line(row, currency) for row in sorted(rows, key=lambda row: row.id))
-    total = amount(order.total, currency)
-    paid = amount(order.paid_real, currency)
-    beginning = datetime(1970, 1, 1, tzinfo=UTC)
-    booked_at = shop_time.to_utc(order.date_add, facts.zone) or beginning
-    stamps = [order.date_upd, *(row.date_upd for row in rows)]
-    moments = [moment for text in stamps if (moment := shop_time.to_utc(text, facts.zone))]
-    found = ChannelBooking(
+    total, net, paid = (amount(text, currency) for text in (order.total, order.total_excl, order.paid_real))
+    state, payment = state_of(order, facts), payment_of(order, total, paid, facts)
+    channel = channel_of(order.source, order.payment)
+    booked_at = shop_time.to_utc(order.date_add, zone) or _BEGINNING
+    stamps = {order.date_upd, *(row.date_upd for row in rows)}
+    moments = [moment for text in stamps if (moment := shop_time.to_utc(text, zone))]
+    # all that the booking says but the time of change
+    content = (
+        order.id,
+        hotel_id,
+        order.reference,
+        order.source,
+        channel,
+        state.value,
+        payment.value,
+        currency,
+        str(total),
+        str(net),
+        str(paid),
+        (person.id, person.first_name, person.last_name, person.email, person.phone) if person else None,
+        tuple(_line_content(each) for each in lines),
+        booked_at.isoformat(),
+    )
+    return ChannelBooking(
         order_id=order.id,
         hotel_id=hotel_id,
         reference=order.reference,
         source=order.source,
         our_reference=reference_in(order.source),
-        channel=channel_of(order.source, order.payment),
-        state=state_of(order, facts),
-        payment=payment_of(order, total, paid, facts),
+        channel=channel,
+        state=state,
+        payment=payment,
         currency=currency,
         total_gross=total,
-        total_net=amount(order.total_excl, currency),
+        total_net=net,
         paid=paid,
         customer=customer(person),
         lines=lines,
         booked_at=booked_at,
         updated_at=max(moments, default=booked_at),
-        digest="",
+        digest=hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest(),
     )
-    return _with_digest(found)
-
-
-def _with_digest(found: ChannelBooking) -> ChannelBooking:
-    """Return the booking with the digest of all that it says but the time of change."""
-    person = found.customer
-    content = (
-        found.order_id,
-        found.hotel_id,
-        found.reference,
-        found.source,
-        found.channel,
-        found.state.value,
-        found.payment.value,
-        found.currency,
-        str(found.total_gross),
-        str(found.total_net),
-        str(found.paid),
-        (person.customer_id, person.first_name, person.last_name, person.email, person.phone) if person else None,
-        tuple(_line_content(each) for each in found.lines),
-        found.booked_at.isoformat(),
-    )
-    digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
-    return replace(found, digest=digest)
 
 
 def _line_content(each: ChannelLine) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """The shop's wall clock: its timestamps to instants and back, and how far back a poll must start around a fall-back."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -11,7 +12,7 @@ END = "2099-01-01 00:00:00"
 def parse(text: str) -> datetime | None:
     """Return the wall-clock time, without a zone; None for what QloApps writes when there is none (all zeros)."""
     try:
-        return datetime.strptime(text, FORMAT)  # noqa: DTZ007  the zone is the shop's and is applied by to_utc
+        return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
         return None
 
@@ -24,6 +25,7 @@ def parse_date(text: str) -> date:
         return date(1970, 1, 1)
 
 
+@lru_cache(maxsize=4096)
 def to_utc(text: str, zone: ZoneInfo) -> datetime | None:
     """Return the instant of a shop timestamp; None when there is none.
 

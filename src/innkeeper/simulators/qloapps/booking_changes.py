@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from innkeeper.simulators.qloapps.booking_prices import given_price, scaled, service_lines, taxed
 from innkeeper.simulators.qloapps.booking_request import (
     CANCELLED,
     COMPLETED,
@@ -21,18 +22,7 @@ from innkeeper.simulators.qloapps.booking_request import (
     part,
     read_stays,
 )
-from innkeeper.simulators.qloapps.bookings import (
-    add_lines,
-    add_remark,
-    choose_rooms,
-    fail_when_strict,
-    given_price,
-    plan_line,
-    room_warnings,
-    scaled,
-    service_lines,
-    taxed,
-)
+from innkeeper.simulators.qloapps.bookings import add_lines, add_remark, choose_rooms, plan_line
 from innkeeper.simulators.qloapps.customers import rename_guest, visible_with_email
 from innkeeper.simulators.qloapps.errors import PhpCrashError, RefusedBookingError
 from innkeeper.simulators.qloapps.model import (
@@ -46,7 +36,8 @@ from innkeeper.simulators.qloapps.model import (
     Order,
     Row,
 )
-from innkeeper.simulators.qloapps.prices import tax_percent
+from innkeeper.simulators.qloapps.php_warnings import fail_when_strict, room_warnings
+from innkeeper.simulators.qloapps.prices import cents, tax_percent, with_tax
 from innkeeper.simulators.qloapps.state import ShopState
 from innkeeper.simulators.qloapps.writing import (
     amounts_of,
@@ -88,9 +79,11 @@ def change_booking(state: ShopState, booking: Row) -> Order:
         if line.id not in kept_ids:
             count_line(order, line, -1)
             state.remove_line(line)
-    for stay, (kept, _) in zip(stays, matches, strict=True):
-        for place, (line, wish) in enumerate(kept):
-            _rewrite(state, order, line, stay, wish, first=place == 0)
+    crashed = [
+        _rewrite(state, order, line, stay, wish, first=place == 0)
+        for stay, (kept, _) in zip(stays, matches, strict=True)
+        for place, (line, wish) in enumerate(kept)
+    ]
     planned = [
         plan_line(state, stay, wish, rooms[index, place], order.conversion_rate)
         for index, stay in enumerate(new_stays)
@@ -100,8 +93,8 @@ def change_booking(state: ShopState, booking: Row) -> Order:
     _scale(state, order, as_amount(part(booking, "price_details").get("total_price_with_tax")))
     order.date_upd = state.now()
     _settle(state, order, booking)
-    if state.version.multiplies_price and any(_tiny_rate(row) for s in stays for w in s.rooms for row in w.services):
-        raise PhpCrashError  # observed once, after the new amounts were stored [473]
+    if any(crashed):
+        raise PhpCrashError
     fail_when_strict(state, room_warnings(state, stays))
     return order
 
@@ -157,11 +150,11 @@ def _match(lines: list[Line], stay: StayWish) -> tuple[Kept, list[RoomWish]]:
     return [(line, speaks_of.get(line.id)) for line in kept], left[len(left) - missing :] if missing else []
 
 
-def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: RoomWish | None, *, first: bool) -> None:
+def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: RoomWish | None, *, first: bool) -> bool:
     """A kept line: price and tax when they are sent, never the occupancy; its services are replaced [249].
 
     Without ``rooms[]`` the first line of the stay loses its services and the others keep theirs [255]. What the
-    replaced services cost stays in ``total_products`` for good [480].
+    replaced services cost stays in ``total_products`` for good [480]. Returns whether PHP crashed over it [473].
     """
     before = amounts_of(line)
     rooms_before = (line.total_price_tax_excl, line.total_price_tax_incl)
@@ -176,6 +169,21 @@ def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: R
     after = amounts_of(line)
     count(order, after[0] - before[0], after[1] - before[1])
     count_products(order, line.total_price_tax_excl - rooms_before[0], line.total_price_tax_incl - rooms_before[1])
+    return _crashes(state, order, line, wish, stay.last - stay.first)
+
+
+def _crashes(state: ShopState, order: Order, line: Line, wish: RoomWish | None, nights: int) -> bool:
+    """1.7.0 takes a lower tax off once a night from what the cart was worth, and stops when that is below zero: the
+    line has the new tax then and the order the usual one [473] [480]."""
+    if not state.version.is_170 or wish is None or wish.price is None or wish.total_tax is None:
+        return False
+    usual = with_tax(line.total_price_tax_excl, tax_percent(state, line.id_product))
+    less = usual - line.total_price_tax_incl
+    if less * nights <= order.advance_paid_amount:
+        return False
+    count(order, ZERO, cents(usual) - line.total_price_tax_incl)
+    count_products(order, ZERO, cents(usual) - line.total_price_tax_incl)
+    return True
 
 
 def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights: int) -> None:
@@ -229,8 +237,3 @@ def _settle(state: ShopState, order: Order, booking: Row) -> None:
         if wanted != order.current_state:
             enter_state(state, order, wanted)
     write_details(state, order)
-
-
-def _tiny_rate(row: Row) -> bool:
-    tax, unit = as_amount(row.get("total_tax")), as_amount(row.get("unit_price_without_tax"))
-    return bool(tax and unit and tax * 100 < unit * 3)

@@ -7,11 +7,11 @@ from typing import Any
 from innkeeper.simulators.qloapps import render_json, render_xml, schemas
 from innkeeper.simulators.qloapps.answers import Answer, Request
 from innkeeper.simulators.qloapps.booking_view import booking_document
-from innkeeper.simulators.qloapps.bookings import fail_when_strict, view_warnings
 from innkeeper.simulators.qloapps.errors import NotFoundError, PhpCrashError, WebserviceError
 from innkeeper.simulators.qloapps.fields import Resource
 from innkeeper.simulators.qloapps.listing import display_names, languages_for, select
 from innkeeper.simulators.qloapps.model import Order
+from innkeeper.simulators.qloapps.php_warnings import fail_when_strict, view_warnings
 from innkeeper.simulators.qloapps.qlo import read_qlo
 from innkeeper.simulators.qloapps.state import ShopState
 

@@ -1,0 +1,203 @@
+"""Puts an installation together; the only module that knows everything."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.access.http import PropertyIds
+from innkeeper.channel_sync import api as channel_api
+from innkeeper.channel_sync import jobs as channel_jobs
+from innkeeper.channel_sync import overview as channel_overview
+from innkeeper.channel_sync.connection import Channels
+from innkeeper.channel_sync.events import on_event as channel_on_event
+from innkeeper.connectors.base import ChannelConnector, RequestBudget
+from innkeeper.connectors.qloapps.config import QloAppsSettings
+from innkeeper.connectors.qloapps.connector import QloAppsConnector
+from innkeeper.domain.business_day import utc_now
+from innkeeper.house import api as house_api
+from innkeeper.house import overview as house_overview
+from innkeeper.house import properties
+from innkeeper.house.tables import Property
+from innkeeper.jobs import queue
+from innkeeper.jobs.rabbitmq import RabbitLink
+from innkeeper.jobs.scheduler import Scheduler
+from innkeeper.jobs.worker import Handler, Worker
+from innkeeper.settings import Settings
+from innkeeper.storage import migrate
+from innkeeper.storage.database import Database, Tx
+from innkeeper.storage.secrets import Keyring
+from innkeeper.telemetry.alerts import Alerts
+from innkeeper.web.app import create_app
+from innkeeper.web.pages import HotelInfo
+
+log = structlog.get_logger(__name__)
+
+#: Finished jobs and published events are history after this; dead jobs stay until a person decides.
+HISTORY = timedelta(days=30)
+
+_HOUR = 3600.0
+
+
+@dataclass(slots=True)
+class Container:
+    """One process's share of an installation: what it opened and must close."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    channels: Channels
+    alerts: Alerts
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return what to do for each kind of job."""
+        return {**channel_jobs.handlers(self.channels)}
+
+    def worker(self) -> Worker:
+        """Return a worker for every kind of job."""
+        return Worker(
+            self.database,
+            self.handlers(),
+            on_dead=channel_jobs.on_dead,
+            on_recovered=channel_jobs.on_recovered,
+        )
+
+    def scheduler(self) -> Scheduler:
+        """Return the timers; any number of processes may run them, one of them fires."""
+        scheduler = Scheduler(self.database)
+        scheduler.every("channel peek", channel_jobs.PEEK_SECONDS, channel_jobs.peek)
+        scheduler.every("channel sync", 60.0, channel_jobs.start_due_syncs)
+        scheduler.every("log retention", 6 * _HOUR, channel_jobs.prune)
+        scheduler.every("history retention", _HOUR, self._forget_history)
+        return scheduler
+
+    async def _forget_history(self, tx: Tx) -> None:
+        before = utc_now() - HISTORY
+        await queue.clear_finished(tx, before=before)
+        await queue.clear_events(tx, before=before, unpublished_before=before)
+
+    async def prepare(self) -> None:
+        """Bring the schema up to date and make the first property. Raises migrate.SchemaNewer."""
+        await migrate.upgrade(self.database)
+        async with self.database.write() as tx:
+            await properties.ensure_default(
+                tx,
+                self.settings.property_name,
+                self.settings.property_timezone,
+                self.settings.property_currency,
+            )
+
+    async def aclose(self) -> None:
+        """Close connectors and data base."""
+        await self.channels.aclose()
+        await self.database.aclose()
+
+
+def build(settings: Settings) -> Container:
+    """Open what an installation stands on. Raises WrongSettings."""
+    database = Database(settings.database)
+    keyring = settings.keyring()
+    channels = Channels(database, keyring, qloapps_connector)
+    database.subscribers.append(channel_on_event)
+    return Container(settings, database, keyring, channels, Alerts(settings.alerts))
+
+
+def qloapps_connector(connection: Mapping[str, Any], budget: RequestBudget) -> ChannelConnector:
+    """Return the connector to a QloApps for a property's settings."""
+    return QloAppsConnector(QloAppsSettings.from_mapping(connection), budget)
+
+
+def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
+    """Return the API and the screens, with the workers beside them unless they run elsewhere."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await container.prepare()
+        async with AsyncExitStack() as stack:
+            if with_worker:
+                await stack.enter_async_context(background(container))
+            elif container.settings.rabbitmq_url:
+                await stack.enter_async_context(_linked(container, None))
+            yield
+        await container.aclose()
+
+    app = create_app(
+        container.database,
+        container.keyring,
+        routers=(house_api.router, channel_api.router),
+        lifespan=lifespan,
+        overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
+        describe_hotel=describe_hotel,
+        property_ids=_property_ids(container.database),
+        checks={"migrations": lambda: migrate.problem(container.database)},
+        secure_cookies=(container.settings.public_url or "").startswith("https://"),
+    )
+    app.state.channels = container.channels
+    return app
+
+
+@asynccontextmanager
+async def background(container: Container) -> AsyncIterator[Worker]:
+    """Run a worker, the timers and the link to the broker while the block runs."""
+    worker, scheduler = container.worker(), container.scheduler()
+    container.database.after_commit.append(worker.wake)
+    task = asyncio.create_task(worker.run(), name="worker")
+    scheduler.start()
+    try:
+        async with _linked(container, worker):
+            yield worker
+    finally:
+        await scheduler.stop()
+        await worker.stop()
+        await task
+        container.database.after_commit.remove(worker.wake)
+
+
+@asynccontextmanager
+async def _linked(container: Container, worker: Worker | None) -> AsyncIterator[None]:
+    url = container.settings.rabbitmq_url
+    if not url:
+        yield
+        return
+    link = RabbitLink(container.database, url, worker)
+    task = asyncio.create_task(link.run(), name="rabbitmq")
+    try:
+        yield
+    finally:
+        link.stop()
+        await task
+
+
+async def describe_hotel(session: AsyncSession, property_id: UUID) -> HotelInfo:
+    """Return what the head of every page says about the property."""
+    house = await session.get(Property, property_id)
+    if house is None:
+        return HotelInfo(property_id)
+    return HotelInfo(house.id, house.name, house.timezone, house.currency, house.business_date)
+
+
+#: Seconds for which the list of properties is believed; a new one is rare and can wait so long.
+_PROPERTIES_BELIEVED = 5.0
+
+
+def _property_ids(database: Database) -> PropertyIds:
+    kept: tuple[float, Sequence[UUID]] = (float("-inf"), ())
+
+    async def known() -> Sequence[UUID]:
+        nonlocal kept
+        if time.monotonic() - kept[0] > _PROPERTIES_BELIEVED:
+            async with database.read() as session:
+                ids = (await session.scalars(select(Property.id).order_by(Property.created_at))).all()
+            kept = (time.monotonic(), ids)
+        return kept[1]
+
+    return known

@@ -1,0 +1,335 @@
+"""The command line: reads the arguments, calls one function, prints for a person or as JSON, and exits 0, 1 or 2."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from click import ClickException
+from rich.console import Console
+from rich.table import Table
+
+from innkeeper import bootstrap
+from innkeeper.access.caller import Caller
+from innkeeper.access.roles import Role
+from innkeeper.access.tokens import Tokens
+from innkeeper.access.users import Users
+from innkeeper.channel_sync import runs
+from innkeeper.channel_sync import settings as channel_settings
+from innkeeper.doctor import examine
+from innkeeper.domain.errors import InnkeeperError
+from innkeeper.domain.ids import DEFAULT_PROPERTY
+from innkeeper.jobs.leases import LeaseHeld
+from innkeeper.settings import Settings, WrongSettings, load_settings
+from innkeeper.storage import migrate, secrets
+from innkeeper.telemetry.logging import configure_logging
+
+app = typer.Typer(
+    help="The hub that keeps a hotel's systems in step.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+db = typer.Typer(help="The data base.", no_args_is_help=True)
+user = typer.Typer(help="People who sign in.", no_args_is_help=True)
+token = typer.Typer(help="Keys for machines.", no_args_is_help=True)
+secret = typer.Typer(help="Keys that encrypt what is stored.", no_args_is_help=True)
+app.add_typer(db, name="db")
+app.add_typer(user, name="user")
+app.add_typer(token, name="token")
+app.add_typer(secret, name="secrets")
+
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+PropertyOption = Annotated[UUID, typer.Option("--property", help="The property; left out, the only or default one.")]
+
+
+class Failed(Exception):
+    """The command did not do what was asked; the text is one line for a person."""
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong is one line and an exit code."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except (WrongSettings, typer.BadParameter) as error:
+        _stop(str(error), 2)
+    except (Failed, migrate.SchemaNewer, secrets.SecretUnreadable) as error:
+        _stop(str(error), 1)
+    except InnkeeperError as error:
+        _stop(f"{error.detail} {error.action}", 1)
+    except LeaseHeld:
+        _stop("Another synchronisation of this property is running; try again when it has ended.", 1)
+    except typer.Abort:
+        _stop("Stopped.", 1)
+    except ClickException as error:
+        _stop(error.format_message(), 2)
+
+
+def _stop(message: str, code: int) -> None:
+    errors.print(message, style="red" if errors.is_terminal else None, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _settings(**overrides: object) -> Settings:
+    settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    configure_logging(settings.log_format, level=settings.log_level)
+    return settings
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes; more than one needs PostgreSQL.")
+    ] = 1,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run the worker beside the server.")] = True,
+) -> None:
+    """Run the API, the screens and (by default) the worker."""
+    from innkeeper.serving import serve as run_server
+
+    settings = _settings()
+    if processes > 1 and settings.database.startswith("sqlite"):
+        raise WrongSettings("--processes above 1 needs PostgreSQL: set INNKEEPER_DATABASE_URL.")
+    run_server(settings, host=host, port=port, processes=processes, with_worker=worker)
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker alone; any number, on any machine."""
+    from innkeeper.serving import run_worker
+
+    settings = _settings()
+    asyncio.run(run_worker(settings))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    data: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path("data"),
+    speed: Annotated[float, typer.Option(min=1, help="1440 is a day a minute.")] = 60.0,
+) -> None:
+    """Run a whole hotel on this machine: Innkeeper, a simulated QloApps and guests of the OTAs."""
+    from innkeeper.demo import run_demo
+
+    settings = _settings(data_dir=data)
+    asyncio.run(run_demo(settings, port=port, speed=speed))
+
+
+@app.command()
+def simulate(
+    system: Annotated[str, typer.Argument(help="Which system; `ota` books in a QloApps instead of serving.")],
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME=RATE, such as drop_after=0.05; may be repeated.")
+    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, such as version=1.7.0.")] = None,
+    url: Annotated[str, typer.Option(help="ota: address of the QloApps to book in.")] = "",
+    key: Annotated[str, typer.Option(help="ota: webservice key.", envvar="INNKEEPER_OTA_KEY")] = "",
+    hotel_id: Annotated[int, typer.Option(help="ota: hotel to book in.")] = 1,
+    every: Annotated[float, typer.Option(help="ota: seconds between two acts.")] = 5.0,
+) -> None:
+    """Stand in for another system, with its faults at hand."""
+    from innkeeper.simulating import run_ota, run_simulator
+
+    _settings()
+    if system == "ota":
+        run_ota(url, key, hotel_id, every)
+    else:
+        run_simulator(system, port, _pairs(option or []), {n: float(v) for n, v in _pairs(fault or []).items()})
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema up to date."""
+    settings = _settings()
+
+    async def work() -> None:
+        container = bootstrap.build(settings)
+        await container.prepare()
+        await container.aclose()
+
+    asyncio.run(work())
+    console.print("The data base is up to date.")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Say whether the schema is what this release needs."""
+    settings = _settings()
+
+    async def work() -> str | None:
+        container = bootstrap.build(settings)
+        try:
+            return await migrate.problem(container.database)
+        finally:
+            await container.aclose()
+
+    problem = asyncio.run(work())
+    if problem:
+        raise Failed(problem)
+    console.print("The data base is up to date.")
+
+
+@user.command("add")
+def user_add(
+    name: str,
+    role: Annotated[Role, typer.Option(help="server, front_desk, manager or admin.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    property_id: Annotated[
+        UUID | None, typer.Option("--property", help="The only property this person may touch.")
+    ] = None,
+) -> None:
+    """Add somebody who signs in."""
+    settings = _settings()
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+    async def work() -> None:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            users = Users(container.database)
+            await users.add(Caller.system("command line"), name, role, password=password, property_id=property_id)
+        finally:
+            await container.aclose()
+
+    asyncio.run(work())
+    console.print(f"{name} may sign in as {role.label}.", highlight=False)
+
+
+@token.command("create")
+def token_create(
+    name: str,
+    role: Annotated[Role, typer.Option(help="server, front_desk, manager or admin.")],
+    property_id: Annotated[
+        UUID | None, typer.Option("--property", help="The only property this machine may touch.")
+    ] = None,
+) -> None:
+    """Make a key for a machine and print it, alone, this one time."""
+    settings = _settings()
+
+    async def work() -> str:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            tokens = Tokens(container.database)
+            _, text = await tokens.create(Caller.system("command line"), name, role, property_id=property_id)
+            return text
+        finally:
+            await container.aclose()
+
+    sys.stdout.write(asyncio.run(work()) + "\n")
+
+
+@app.command()
+def sync(
+    what: Annotated[str, typer.Argument(help="inbound, outbound, room-types, or all of them.")] = "all",
+    property_id: PropertyOption = DEFAULT_PROPERTY,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing on either side, say what would happen.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Synchronise with QloApps now."""
+    settings = _settings()
+    if what not in runs.KINDS:
+        raise typer.BadParameter(f"{what!r} cannot be synchronised; choose one of {', '.join(runs.KINDS)}.")
+
+    async def work() -> dict[str, Any]:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            request = runs.Request(what=what, full=full, dry_run=dry_run)
+            return (await runs.run_now(container.channels, property_id, request)).document()
+        finally:
+            await container.aclose()
+
+    if as_json or not console.is_terminal:
+        result = asyncio.run(work())
+    else:
+        with console.status(f"Synchronising {what}…"):
+            result = asyncio.run(work())
+    _print_sync(result, as_json)
+    if not result["success"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    property_id: PropertyOption = DEFAULT_PROPERTY,
+    as_json: Json = False,
+) -> None:
+    """Check settings, data base, broker and QloApps; exit 1 if any of them fails."""
+    settings = _settings()
+
+    findings = asyncio.run(examine(settings, property_id))
+    if as_json:
+        sys.stdout.write(json.dumps([finding.document() for finding in findings], indent=2) + "\n")
+    else:
+        table = Table(box=None)
+        for column in ("What", "State", "Detail"):
+            table.add_column(column)
+        for finding in findings:
+            table.add_row(finding.name, finding.state, finding.detail)
+        console.print(table)
+    if any(finding.state == "failed" for finding in findings):
+        raise typer.Exit(1)
+
+
+@secret.command("rotate")
+def secrets_rotate() -> None:
+    """Make a new key, encrypt every stored secret with it, and keep the old keys for reading."""
+    settings = _settings()
+    # Whoever sets the keys in the environment has put the newest one in front already.
+    keyring = settings.keyring() if settings.secret_keys else secrets.Keyring(secrets.add_key(settings.data_dir))
+
+    async def work() -> int:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            return await channel_settings.rotate_secrets(container.channels, keyring)
+        finally:
+            await container.aclose()
+
+    count = asyncio.run(work())
+    console.print(f"{count} stored secret{'' if count == 1 else 's'} encrypted with the newest key.")
+
+
+def _print_sync(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        return
+    lead = "Would have" if result["dry_run"] else "Has"
+    console.print(
+        f"{lead} created {result['created_items']}, updated {result['updated_items']}, left {result['skipped_items']} "
+        f"as they are, failed on {result['failed_items']}.",
+        f"{result['requests']} requests in {result['duration_ms']} ms.",
+        highlight=False,
+    )
+    for action in result["actions"] if result["dry_run"] else ():
+        console.print("  " + ", ".join(f"{name} {value}" for name, value in action.items()), highlight=False)
+    for error in result["errors"]:
+        errors.print(error, highlight=False, markup=False)
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{text!r} must be NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Examines an installation: what works, what does not, and what to do about it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import aio_pika
+from sqlalchemy.exc import SQLAlchemyError
+
+from innkeeper import bootstrap
+from innkeeper.access import audit
+from innkeeper.channel_sync import repository
+from innkeeper.channel_sync.settings import findings as channel_findings
+from innkeeper.domain.outcome import Done, Refused
+from innkeeper.house import properties
+from innkeeper.settings import Settings, WrongSettings
+from innkeeper.storage import migrate
+from innkeeper.storage.secrets import SecretUnreadable
+
+OK, WARNING, FAILED, OFF = "ok", "warning", "failed", "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was examined: `ok`, `warning`, `failed` or `off`, and why in a sentence."""
+
+    name: str
+    state: str
+    detail: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
+        return asdict(self)
+
+
+async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
+    """Examine settings, data base, trail, broker and channel, each for itself; nothing is changed."""
+    try:
+        container = bootstrap.build(settings)
+    except WrongSettings as error:
+        return [Finding("settings", FAILED, str(error))]
+    try:
+        found = [Finding("settings", OK, "Every setting can be used.")]
+        database = await _database(container)
+        found.append(database)
+        if database.state != FAILED:
+            found.append(await _trail(container))
+        found.append(await _broker(settings))
+        if database.state != FAILED:
+            found += await _channel(container, property_id)
+        return found
+    finally:
+        await container.aclose()
+
+
+async def _database(container: bootstrap.Container) -> Finding:
+    try:
+        await container.database.ping()
+        problem = await migrate.problem(container.database)
+    except (SQLAlchemyError, OSError) as error:
+        return Finding("database", FAILED, f"It does not answer: {type(error).__name__}.")
+    if problem:
+        return Finding("database", FAILED, problem)
+    kind = "SQLite" if container.database.is_sqlite else "PostgreSQL"
+    return Finding("database", OK, f"{kind} answers, and the schema is up to date.")
+
+
+async def _trail(container: bootstrap.Container) -> Finding:
+    async with container.database.read() as session:
+        report = await audit.verify_chain(session)
+    if report.intact:
+        return Finding("audit trail", OK, f"All {report.entries} entries are as they were written.")
+    fault = report.faults[0]
+    return Finding("audit trail", FAILED, f"Entry {fault.sequence} of {fault.property_id}: {fault.reason}.")
+
+
+async def _broker(settings: Settings) -> Finding:
+    if not settings.rabbitmq_url:
+        return Finding("RabbitMQ", OFF, "Not set; workers take their work from the data base.")
+    try:
+        connection = await aio_pika.connect(settings.rabbitmq_url, timeout=5)
+        await connection.close()
+    except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
+        return Finding("RabbitMQ", FAILED, f"It does not answer: {type(error).__name__}.")
+    return Finding("RabbitMQ", OK, "It answers.")
+
+
+async def _channel(container: bootstrap.Container, property_id: UUID) -> list[Finding]:
+    async with container.database.read() as session:
+        if await repository.config(session, property_id) is None:
+            return [Finding("QloApps", OFF, "This property is not connected to one.")]
+        house = await properties.get(session, property_id)
+    try:
+        link = await container.channels.link(property_id)
+    except SecretUnreadable as error:
+        return [Finding("QloApps", FAILED, f"The stored key: {error}.")]
+    answer = await link.connector.describe()
+    if not isinstance(answer, Done):
+        return [Finding("QloApps", FAILED, answer.message if isinstance(answer, Refused) else answer.reason)]
+    facts = answer.value
+    found = [Finding("QloApps", OK, f"{facts.hotel_name}, version {facts.version}, answers.")]
+    state = FAILED if facts.missing_permissions else WARNING
+    found += [
+        Finding("QloApps", state, sentence) for sentence in channel_findings(facts, house.currency, house.timezone)
+    ]
+    return found

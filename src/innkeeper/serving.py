@@ -1,0 +1,55 @@
+"""Runs the server and the workers as processes."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from innkeeper import bootstrap
+from innkeeper.settings import Settings, load_settings
+from innkeeper.telemetry.logging import configure_logging
+
+#: Tells the server processes, which read their settings anew, whether the worker runs beside them.
+_WITH_WORKER = "INNKEEPER_SERVE_WITH_WORKER"
+
+
+def serve(settings: Settings, *, host: str, port: int, processes: int, with_worker: bool) -> None:
+    """Serve until interrupted."""
+    if processes == 1:
+        app = bootstrap.web_app(bootstrap.build(settings), with_worker=with_worker)
+        uvicorn.run(app, host=host, port=port, **uvicorn_options())
+        return
+    os.environ[_WITH_WORKER] = "1" if with_worker else "0"
+    uvicorn.run(
+        "innkeeper.serving:process_app", factory=True, host=host, port=port, workers=processes, **uvicorn_options()
+    )
+
+
+def process_app() -> FastAPI:
+    """Return the app of one of several server processes."""
+    settings = load_settings()
+    configure_logging(settings.log_format, level=settings.log_level)
+    return bootstrap.web_app(bootstrap.build(settings), with_worker=os.environ.get(_WITH_WORKER) == "1")
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """Return what every server of ours is run with: our own log, no banner in the headers, a short goodbye."""
+    return {"log_config": None, "access_log": False, "server_header": False, "timeout_graceful_shutdown": 10}
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work on jobs until interrupted."""
+    container = bootstrap.build(settings)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopped.set)
+    try:
+        await container.prepare()
+        async with bootstrap.background(container):
+            await stopped.wait()
+    finally:
+        await container.aclose()
