@@ -6,9 +6,10 @@ about something that the PMS cannot do become the claim that the connector says 
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -379,6 +380,45 @@ class PmsConformance:
             ):
                 assert isinstance(outcome, Later), outcome
                 assert outcome.code == PmsCode.CONNECTION_FAILED
+
+    @pytest.mark.parametrize("seed", [1, 2])
+    async def test_every_check_stands_once_after_random_faults(self, stage: Stage, seed: int) -> None:
+        if not stage.connector.capabilities.read_back:
+            pytest.skip("this PMS cannot be asked")
+        drafts = [await stage.draft(subtotal=Decimal(n + 1)) for n in range(40)]
+        stage.dial.reseed(seed)
+        stage.dial.late_seconds = 0.02
+        stage.dial.set(**{fault: 0.04 for fault in FAULTS if fault != "slow"})
+        terminals = [drafts[n::8] for n in range(8)]
+        await asyncio.gather(*(self._post_until_it_stands(stage, checks) for checks in terminals))
+        stage.dial.calm()
+        await stage.desk.settle()
+        assert len(stage.dial.happened) > 3, "the dial did not turn"
+        wrong = {draft.reference: stage.held(draft) for draft in drafts if stage.held(draft) != (draft.total, 2)}
+        assert wrong == {}, f"seed {seed}: {wrong}"
+
+    async def _post_until_it_stands(self, stage: Stage, drafts: Sequence[ChargeDraft]) -> None:
+        """Do for each check what the charge's resolver does: look before anything is sent again."""
+        for draft in drafts:
+            wanted = draft
+            for _ in range(100):
+                outcome = await stage.connector.charge(wanted)
+                assert not isinstance(outcome, Refused), outcome
+                if isinstance(outcome, Done):
+                    break
+                if isinstance(outcome, Unknown):
+                    await stage.desk.settle()  # stands for waiting until the PMS has finished
+                    read = await self._look_until_told(stage, draft)
+                    if read.complete:
+                        break
+                    wanted = draft.rest(read.missing)
+
+    async def _look_until_told(self, stage: Stage, draft: ChargeDraft) -> ReadBack:
+        for _ in range(100):
+            looked = await stage.connector.find_charge(draft)
+            if isinstance(looked, Done):
+                return looked.value
+        raise AssertionError("the PMS never told")
 
     # taking back ---------------------------------------------------------------------------------------------------
 
