@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.outcome import Outcome, Refused
 from innkeeper.jobs import queue
-from innkeeper.jobs.messages import RETRY_STEPS, BrokerNames, EventMessage, asyncapi_document
+from innkeeper.jobs.messages import EVENTS, RETRY_STEPS, BrokerNames, EventMessage, asyncapi_document
 from innkeeper.jobs.queue import Job, JobSpec, enqueue
 from innkeeper.jobs.rabbitmq import RabbitLink, job_id_of, tries_of
 from innkeeper.jobs.tables import JobStatus
@@ -370,6 +371,14 @@ def test_message_waits_ever_longer_and_the_last_step_is_repeated() -> None:
         *(f"p.jobs.retry.{seconds}s" for seconds in RETRY_STEPS),
         *[f"p.jobs.retry.{RETRY_STEPS[-1]}s"] * 2,
     ]
+
+
+def test_guide_for_subscribers_names_every_event_field_and_queue() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    names = BrokerNames()
+    for word in (*EVENTS, *EventMessage.model_fields, names.jobs.name, names.dead.name, names.events.name):
+        assert word in guide
+    assert all(f".{seconds}s`" in guide for seconds in RETRY_STEPS)
 
 
 def test_document_for_subscribers_names_every_event_and_field() -> None:

@@ -319,36 +319,34 @@ async def test_job_that_kills_every_worker_is_dead_in_the_end(database: Database
 async def test_worker_that_slept_through_its_lease_is_cancelled_and_changes_nothing(database: Database) -> None:
     clock, gate, handler = Clock(), Gate(), Recorder()
     await put(database, spec(lane="l"))
-    sleeper = worker(database, gate, clock, holder="sleeper", lease_seconds=0.3)
+    sleeper = worker(database, gate, clock, holder="sleeper", lease_seconds=600, renew_seconds=0.05)
     sleeping = asyncio.create_task(sleeper.run_until_idle())
     await gate.entered.acquire()
-    clock.forward(minutes=1)  # for everybody else its time is over
-    async with database.write() as tx:
-        await tx.session.execute(queue.JOBS.update().values(lease_until=START))
-        await tx.session.execute(LEASES.update().values(until=START))
-    assert await worker(database, handler, clock, holder="other").run_until_idle() == 1
+    async with database.write() as tx:  # what others did while it slept
+        await tx.session.execute(LEASES.update().values(holder="thief", fence=LEASES.c.fence + 1, until=START))
+        later = START + timedelta(minutes=5)
+        await tx.session.execute(queue.JOBS.update().values(status="queued", lease_holder=None, run_after=later))
     await sleeping
     assert gate.cancelled == 1
+    while await worker(database, handler, clock).run_until_idle() == 0:
+        clock.forward(minutes=1)
     job = await the_job(database)
-    assert (job.status, job.claims, job.attempts) == (JobStatus.DONE, 2, 1)
+    assert (job.status, job.claims, job.attempts, len(handler.jobs)) == (JobStatus.DONE, 2, 0, 1)
 
 
 async def test_heartbeat_keeps_a_long_job_from_being_taken_over(database: Database) -> None:
-    gate, handler = Gate(), Recorder()
+    clock, gate, handler = Clock(), Gate(), Recorder()
     await put(database, spec(lane="l"), spec("r2"))
-    busy = worker(database, gate, queue.utc_now, lease_seconds=0.3, holder="busy")
+    busy = worker(database, gate, clock, holder="busy", lease_seconds=600, renew_seconds=0.01)
     running = asyncio.create_task(busy.run_until_idle())
     await gate.entered.acquire()
     await gate.entered.acquire()
-    first = (await the_job(database)).lease_until
-    assert first is not None
-    while True:  # until it has been renewed a few times beyond its first end
-        now = (await the_job(database)).lease_until
-        assert now is not None
-        assert await worker(database, handler, queue.utc_now, holder="other").run_until_idle() == 0
-        if now > first + timedelta(seconds=0.6):
-            break
-        await asyncio.sleep(0.02)
+    for _ in range(4):
+        clock.forward(seconds=500)
+        for key in ("r1", "r2"):
+            while (await the_job(database, key)).lease_until != clock() + timedelta(seconds=600):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await worker(database, handler, clock, holder="other").run_until_idle() == 0
     gate.leave.set()
     assert await running == 2
     assert gate.cancelled == 0
