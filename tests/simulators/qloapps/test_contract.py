@@ -62,7 +62,7 @@ CAPTURE_MASKS: dict[str, tuple[str, str]] = {
     "480": (
         "total_paid total_paid_tax_incl total_paid_tax_excl total_products total_products_wt advance_paid_amount "
         "id id_customer date_add date_upd source",
-        "the first order is the one that crashed half way [473], the others are the filling's",
+        "all but the first orders are the filling's",
     ),
     "481": (
         "id id_order id_customer id_product id_room date_from date_to date_add date_upd total_price_tax_excl "
@@ -465,6 +465,16 @@ BETWEEN: dict[str, list[Callable[[Replay], Any]]] = {
 """What the recording did before the capture of that number."""
 
 
+def check_the_order_that_crashed(replay: Replay) -> None:
+    """The first order of [480], whose amounts are masked there for the sake of the others."""
+    recorded = replay.exchanges["480"].answer
+    order = replay.state.orders[replay.last_booking()]
+    for name in ("total_paid_tax_incl", "total_paid_tax_excl", "total_products", "total_products_wt"):
+        found = re.search(rf'"{name}":"([^"]+)"', recorded)
+        assert found
+        assert f"{getattr(order, name):.6f}" == found.group(1), name
+
+
 @pytest.mark.parametrize("folder", VERSIONS)
 async def test_every_recorded_request_is_answered_as_recorded(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     path: Path = require_shared() / "qloapps" / "captures" / folder
@@ -484,6 +494,8 @@ async def test_every_recorded_request_is_answered_as_recorded(folder: str, capsy
         found = compare(exchange, answer.status_code, answer.headers.get("content-type", ""), answer.text, masks)
         if found:
             failures[exchange.name] = found
+        if exchange.number == "480":
+            check_the_order_that_crashed(replay)
     compared = len(exchanges) - len(LEFT_OUT)
     with capsys.disabled():
         reasons = "; ".join(f"{name}: {why}" for name, why in LEFT_OUT.items()) or "none"
