@@ -203,6 +203,31 @@ async def test_missing_cashier_names_the_setting(state: HotelState) -> None:
         assert "cashier id" in refused(await connector.charge(draft()), PmsCode.POSTING_REJECTED).message
 
 
+async def test_outlet_can_have_a_cashier_of_its_own(state: HotelState) -> None:
+    state.cashiers.add(4100)
+    async with in_process(state) as (connector, _):
+        done(await connector.charge(draft(pms_codes={**OUTLET_CODES["REST"], "cashier": "4100"})))
+    assert {posting.cashier_id for posting in state.under_reference("POS-TXN-78451")} == {4100}
+
+
+async def test_business_date_that_may_not_be_asked_is_unknown_and_nothing_else_breaks(state: HotelState) -> None:
+    async with in_process(state) as (connector, app):
+        gateway = app.app
+
+        async def without(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].startswith(("/ent", "/bof")):
+                scope["raw_path"] = b"/nothing"
+            await gateway(scope, receive, send)
+
+        app.app = without
+        assert done(await connector.business_date()) is None
+        assert done(await connector.describe()).warnings
+        own = draft(sold_at=datetime.now(UTC))
+        state.business_date = own.sold_at.date()
+        done(await connector.charge(own))
+        assert done(await connector.find_charge(own)).complete
+
+
 async def test_part_of_a_check_that_landed_is_completed(state: HotelState, clock: Clock) -> None:
     state.partial_after = 1
     async with in_process(state, {"clock": clock}) as (connector, _):
@@ -214,6 +239,35 @@ async def test_part_of_a_check_that_landed_is_completed(state: HotelState, clock
             done(await connector.find_charge(draft())).landed, ()
         )
     assert state.charged()["POS-TXN-78451"] == Decimal("105.00")
+
+
+def journal(*postings: dict[str, Any]) -> httpx2.MockTransport:
+    """An OPERA that has these postings on the guest's bill and tells nothing else."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.startswith("/oauth"):
+            return httpx2.Response(200, json={"access_token": "t"})
+        if request.url.path.endswith("/transactions"):
+            window = {"folios": [{"postings": list(postings)}]}
+            return httpx2.Response(200, json={"reservationFolioInformation": [{"folioWindows": [window]}]})
+        return httpx2.Response(204)
+
+    return httpx2.MockTransport(answer)
+
+
+async def test_line_that_cannot_be_read_is_never_taken_for_absent() -> None:
+    strange = {"reference": "POS-TXN-78451 ", "transactionCode": "2000"}
+    async with in_process(wire={"transport": journal(strange)}) as (connector, _):
+        read = done(await connector.find_charge(draft()))
+    assert not read.nothing
+    assert len(read.surplus) == 1
+
+
+async def test_numbers_written_as_text_are_numbers() -> None:
+    charge = {"reference": "POS-TXN-78451", "transactionCode": "2000", "postedAmount": {"amount": "87.50"}}
+    tip = {"reference": "POS-TXN-78451", "transactionCode": "2900", "transactionAmount": 17.5, "transactionNo": "12"}
+    async with in_process(wire={"transport": journal(charge, tip)}) as (connector, _):
+        assert done(await connector.find_charge(draft())).complete
 
 
 # routing --------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from innkeeper.connectors.opera import mapper, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.config import OperaSettings
 from innkeeper.connectors.opera.errors import POLICY
+from innkeeper.connectors.opera.journal import Journal
 from innkeeper.connectors.rest import Wire
 from innkeeper.domain.charge import (
     Capabilities,
@@ -30,15 +31,20 @@ from innkeeper.domain.charge import (
     VoidDraft,
     VoidReceipt,
     VoidWay,
-    void_reference,
 )
-from innkeeper.domain.charge_lines import covers, match_lines, plan_lines
+from innkeeper.domain.charge_lines import match_lines, plan_lines
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unknown
+
+Line = ChargeLine | PostedLine
 
 _SYSTEM = "OPERA Cloud"
 #: What a search type says about those it finds.
 _SEARCHED = {wire.IN_HOUSE: GuestStatus.IN_HOUSE, wire.CHECKED_OUT: GuestStatus.CHECKED_OUT}
+#: Failures that may be one operation's alone, while OPERA as a whole is well.
+_ONE_ADDRESS_FAILS = ("SERVER_ERROR", "BROKEN_ANSWER")
+#: Under this name an outlet's codes can hold a cashier of its own, the usual way to tell outlets apart in OPERA.
+CASHIER = "cashier"
 #: Seconds for which a business date is believed; the days searched have a margin of one on each side.
 _DAY_LASTS = 60.0
 
@@ -51,6 +57,7 @@ class OperaConnector:
         self._wire = wire_options or Wire()
         self._client = OperaClient(settings, self._wire)
         self._hotel = settings.property_code
+        self._journal = Journal(self._client, self._hotel)
         self._day: date | None = None
         self._day_asked_at: datetime | None = None
         self.capabilities = Capabilities(
@@ -153,18 +160,25 @@ class OperaConnector:
             return Refused(PmsCode.POSTING_REJECTED, "There is nothing to post on this check.", Actor.NOBODY)
         sent_at = self._wire.clock()
         try:
-            answer = await self._post(draft.reservation_id, mapper.entries(draft, lines), self.settings.apply_routing)
+            answer = await self._post(
+                draft.reservation_id,
+                mapper.entries(draft, lines),
+                draft.pms_codes.get(CASHIER, ""),
+                apply_routing=self.settings.apply_routing,
+            )
         except CallFailed as failure:
             if failure.key == "POSTING_REJECTED":
                 failure = await self._why_rejected(failure, draft.reservation_id)
             return write_outcome(failure, POLICY, sent_at, self.settings.settle_seconds)
         return await self._receipt(draft, lines, answer)
 
-    async def _post(self, reservation_id: str, entries: Sequence[wire.ChargeEntry], apply_routing: bool) -> Any:
+    async def _post(
+        self, reservation_id: str, entries: Sequence[wire.ChargeEntry], cashier: str, *, apply_routing: bool
+    ) -> Any:
         body = wire.charge_body(
             self._hotel,
             reservation_id if self.settings.reservation_in_body else None,
-            self.settings.cashier_id,
+            int(cashier) if cashier.isdigit() else self.settings.cashier_id,
             entries,
             apply_routing=apply_routing,
         )
@@ -208,7 +222,7 @@ class OperaConnector:
         draft = replace(draft, only=None)
         try:
             lines = plan_lines(draft)
-            rows = await self._under(draft.reservation_id, draft.reference, draft.sold_at, lines, draft.currency)
+            rows = await self._of_charge(draft, lines)
         except InnkeeperError as error:
             return refused_by_us(error)
         except CallFailed as failure:
@@ -216,65 +230,24 @@ class OperaConnector:
         found = [mapper.posted_line(row, draft.currency) for row in rows if row.reference == draft.reference]
         return Done(match_lines(lines, found))
 
-    async def _under(
-        self,
-        reservation_id: str,
-        reference: str,
-        since: datetime,
-        lines: Sequence[ChargeLine | PostedLine],
-        currency: str,
-    ) -> list[wire.PostingRow]:
-        """Return the rows of a charge and of its reversal: the guest's, and the hotel's if not all are the guest's."""
-        references = {reference, void_reference(reference)}
-        found: list[wire.PostingRow] = []
-
-        def complete() -> bool:
-            return covers(
-                lines,
-                [mapper.posted_line(row, currency) for row in mapper.charges_only(found) if row.reference == reference],
-            )
-
-        codes = [("filterTransactionCode", code) for code in sorted({line.code for line in lines if line.code})]
-        windows = mapper.search_windows(since.date(), self._wire.clock().date(), await self._open_day())
-        for start, end in windows:
-            dates = [("startDate", start.isoformat()), ("endDate", end.isoformat())]
-            found += [row for row in await self._of_guest(reservation_id, dates) if row.reference in references]
-        for start, end in windows:
-            if complete():
-                break
-            dates = [("startDate", start.isoformat()), ("endDate", end.isoformat())]
-            found += [row for row in await self._of_hotel([*dates, *codes]) if row.reference in references]
-        return mapper.charges_only(found)
-
-    async def _of_guest(self, reservation_id: str, dates: Sequence[tuple[str, str]]) -> list[wire.PostingRow]:
-        query = [
-            ("reservationList", reservation_id),
-            *dates,
-            # charges that are on a printed folio or an invoice already are still charges
-            ("includeTransactionsWithFolioNo", "true"),
-            ("includeTransactionsWithARInvoiceNo", "true"),
-        ]
-        body = await self._client.get(wire.transactions_path(self._hotel), query)
-        folios = wire.items(wire.dig(body, "reservationFolioInformation"))
-        return [
-            replace(row, reservation_id=row.reservation_id or reservation_id)
-            for f in folios
-            for row in wire.folio_rows(f)
-        ]
-
-    async def _of_hotel(self, query: Sequence[tuple[str, str]]) -> list[wire.PostingRow]:
-        rows = await self._client.rows(wire.financial_postings_path(self._hotel), query, _journal)
-        return mapper.charges_only(map(wire.posting_row, rows))
+    async def _of_charge(self, draft: ChargeDraft | VoidDraft, lines: Sequence[Line]) -> list[wire.PostingRow]:
+        today = self._wire.clock().date()
+        windows = mapper.search_windows(draft.sold_at.date(), today, await self._open_day())
+        return await self._journal.of_charge(draft.reference, draft.reservation_id, lines, windows)
 
     async def postings(self, business_date: date, codes: Collection[str] = ()) -> Outcome[Sequence[PostedLine]]:
         """Return the charges and reversals of a business date from `financialPostings`, all pages."""
-        query = [("startDate", business_date.isoformat()), ("endDate", business_date.isoformat())]
-        query += [("filterTransactionCode", code) for code in sorted(set(codes))]
         try:
-            rows = await self._of_hotel(query)
+            rows = await self._journal.of_hotel(business_date, business_date, sorted(set(codes)))
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-        return Done([mapper.posted_line(row, "") for row in rows if row.revenue_date in (business_date, None)])
+        return Done(
+            [
+                mapper.posted_line(row, "")
+                for row in mapper.charges_only(rows)
+                if row.revenue_date in (business_date, None)
+            ]
+        )
 
     async def folio(self, reservation_id: str) -> Outcome[Folio]:
         """Return the sum of all windows. Without summaryOnly=false OPERA leaves the postings out."""
@@ -300,7 +273,7 @@ class OperaConnector:
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
         """Post what is still owed of the charge again with negative amounts, on the bills where it stands."""
         try:
-            rows = await self._under(draft.reservation_id, draft.reference, draft.sold_at, draft.lines, draft.currency)
+            rows = await self._of_charge(draft, draft.lines)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
         owed = mapper.still_owed(rows, draft.reference, draft.void_reference)
@@ -318,7 +291,9 @@ class OperaConnector:
             bill = reservation_id or draft.reservation_id
             try:
                 # routed lines are taken back where they landed, so routing must not move the reversal again
-                answer = await self._post(bill, mapper.reversal_entries(draft, part), False)
+                rows_there = list(part)
+                entries = mapper.reversal_entries(draft, rows_there)
+                answer = await self._post(bill, entries, rows_there[0].cashier, apply_routing=False)
             except CallFailed as failure:
                 if failure.key == "POSTING_REJECTED":
                     failure = await self._why_rejected(failure, bill)
@@ -351,9 +326,9 @@ class OperaConnector:
             try:
                 body = await self._client.get(path)
             except CallFailed as failure:
-                if failure.key in ("NOT_AUTHORIZED", "POSTING_REJECTED", "WRONG_ADDRESS", "BROKEN_ANSWER"):
-                    continue
-                raise
+                if isinstance(read_outcome(failure, POLICY), Later) and failure.key not in _ONE_ADDRESS_FAILS:
+                    raise
+                continue
             context = wire.dig(body, "hotelContext") or next(iter(wire.items(wire.dig(body, "hotels"))), {})
             found = wire.day(context.get("businessDate"))
             if found is not None:
@@ -411,10 +386,6 @@ def opera_connector(settings: Mapping[str, Any], budget: RequestBudget | None = 
 def _reservations(body: Any) -> Page:
     envelope = wire.dig(body, "reservations") or {}
     return wire.items(envelope.get("reservationInfo")), envelope
-
-
-def _journal(body: Any) -> Page:
-    return wire.items(wire.dig(body, "journalPostings", "postings")), body
 
 
 def _posting_rows(answer: Any, reservation_id: str) -> list[wire.PostingRow]:

@@ -140,10 +140,11 @@ def reversal_entries(draft: VoidDraft, rows: Iterable[PostingRow]) -> list[Charg
 def posted_line(row: PostingRow, currency: str) -> PostedLine:
     """Return a posting as we speak of it; `currency` where OPERA does not say one."""
     unit = row.currency or currency
+    amount = row.amount or Decimal(0)
     return PostedLine(
         transaction_id=row.transaction_no,
         reference=row.reference,
-        amount=quantize(row.amount or Decimal(0), unit),
+        amount=quantize(amount, unit) if unit else amount,
         currency=unit,
         code=row.code,
         check_number=row.check_no,
@@ -156,16 +157,23 @@ def posted_line(row: PostingRow, currency: str) -> PostedLine:
     )
 
 
-def charges_only(rows: Iterable[PostingRow]) -> list[PostingRow]:
-    """Drop payments and wrappers, rows without an amount, and rows told twice."""
+def unique(rows: Iterable[PostingRow]) -> list[PostingRow]:
+    """Drop what is told twice, by transaction number."""
     seen: set[str] = set()
     kept: list[PostingRow] = []
     for row in rows:
-        if row.kind != "Revenue" or row.amount is None or (row.transaction_no and row.transaction_no in seen):
-            continue
+        if not row.transaction_no or row.transaction_no not in seen:
+            kept.append(row)
         seen.add(row.transaction_no)
-        kept.append(row)
     return kept
+
+
+def charges_only(rows: Iterable[PostingRow]) -> list[PostingRow]:
+    """Drop payments, wrappers and rows without an amount.
+
+    Not for finding a charge again: there, a row under its reference counts whatever else it says.
+    """
+    return [row for row in unique(rows) if row.kind == "Revenue" and row.amount is not None]
 
 
 def still_owed(rows: Sequence[PostingRow], reference: str, void_reference: str) -> list[PostingRow]:

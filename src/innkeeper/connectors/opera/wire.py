@@ -7,7 +7,7 @@ Almost nothing in those schemas is required, so every row is read as if any fiel
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
@@ -214,10 +214,14 @@ def items(json: Any) -> Sequence[Json]:
 
 
 def money(value: Any) -> Decimal | None:
-    """Return an amount, None when it is missing or no number."""
-    if isinstance(value, Decimal):
-        return value
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    """Return an amount, None when it is missing or no number; some answers write numbers as text."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def day(value: Any) -> date | None:
