@@ -255,18 +255,18 @@ def journal(*postings: dict[str, Any]) -> httpx2.MockTransport:
     return httpx2.MockTransport(answer)
 
 
-async def test_line_that_cannot_be_read_is_never_taken_for_absent() -> None:
+async def test_line_that_cannot_be_read_is_never_taken_for_absent(clock: Clock) -> None:
     strange = {"reference": "POS-TXN-78451 ", "transactionCode": "2000"}
-    async with in_process(wire={"transport": journal(strange)}) as (connector, _):
+    async with in_process(wire={"transport": journal(strange), "clock": clock}) as (connector, _):
         read = done(await connector.find_charge(draft()))
     assert not read.nothing
     assert len(read.surplus) == 1
 
 
-async def test_numbers_written_as_text_are_numbers() -> None:
+async def test_numbers_written_as_text_are_numbers(clock: Clock) -> None:
     charge = {"reference": "POS-TXN-78451", "transactionCode": "2000", "postedAmount": {"amount": "87.50"}}
     tip = {"reference": "POS-TXN-78451", "transactionCode": "2900", "transactionAmount": 17.5, "transactionNo": "12"}
-    async with in_process(wire={"transport": journal(charge, tip)}) as (connector, _):
+    async with in_process(wire={"transport": journal(charge, tip), "clock": clock}) as (connector, _):
         assert done(await connector.find_charge(draft())).complete
 
 
