@@ -263,6 +263,28 @@ async def test_line_that_cannot_be_read_is_never_taken_for_absent(clock: Clock) 
     assert len(read.surplus) == 1
 
 
+@pytest.mark.parametrize("missing", ["/transactions", "/financialPostings"])
+async def test_charge_is_found_where_one_of_the_two_lists_is_not_allowed(
+    state: HotelState, clock: Clock, missing: str
+) -> None:
+    async with in_process(state, {"clock": clock}) as (connector, app):
+        gateway = app.app
+
+        async def forbidden(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].endswith(missing):
+                await send({"type": "http.response.start", "status": 403, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await gateway(scope, receive, send)
+
+        app.app = forbidden
+        done(await connector.charge(draft()))
+        assert done(await connector.find_charge(draft())).complete
+        absent = await connector.find_charge(draft(reference="POS-OTHER"))
+        # without the hotel's journal nobody can say that it is nowhere
+        assert isinstance(absent, Refused) if missing == "/financialPostings" else done(absent).nothing
+
+
 async def test_numbers_written_as_text_are_numbers(clock: Clock) -> None:
     charge = {"reference": "POS-TXN-78451", "transactionCode": "2000", "postedAmount": {"amount": "87.50"}}
     tip = {"reference": "POS-TXN-78451", "transactionCode": "2900", "transactionAmount": 17.5, "transactionNo": "12"}

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from innkeeper.connectors.failures import CallFailed, read_outcome
 from innkeeper.connectors.opera import mapper, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
+from innkeeper.connectors.opera.errors import POLICY
 from innkeeper.connectors.rest import Query
 from innkeeper.domain.charge import ChargeLine, PostedLine, void_reference
 from innkeeper.domain.charge_lines import covers
+from innkeeper.domain.outcome import Later
 
 
 class Journal:
@@ -51,7 +54,13 @@ class Journal:
         references = {reference, void_reference(reference)}
         found: list[wire.PostingRow] = []
         for start, end in windows:
-            found += [row for row in await self.of_guest(reservation_id, start, end) if row.reference in references]
+            try:
+                rows = await self.of_guest(reservation_id, start, end)
+            except CallFailed as failure:
+                if isinstance(read_outcome(failure, POLICY), Later):
+                    raise
+                break  # not allowed to us, or the bill is gone: the hotel's journal holds the same lines
+            found += [row for row in rows if row.reference in references]
         codes = sorted({line.code for line in lines if line.code})
         for start, end in windows:
             charged = [mapper.posted_line(row, "") for row in mapper.unique(found) if row.reference == reference]
