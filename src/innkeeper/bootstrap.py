@@ -29,7 +29,6 @@ from innkeeper.house import overview as house_overview
 from innkeeper.house import properties
 from innkeeper.house.tables import Property
 from innkeeper.jobs import queue
-from innkeeper.jobs.rabbitmq import RabbitLink
 from innkeeper.jobs.scheduler import Scheduler
 from innkeeper.jobs.worker import Handler, Worker
 from innkeeper.settings import Settings
@@ -149,7 +148,6 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
 async def background(container: Container) -> AsyncIterator[Worker]:
     """Run a worker, the timers and the link to the broker while the block runs."""
     worker, scheduler = container.worker(), container.scheduler()
-    container.database.after_commit.append(worker.wake)
     task = asyncio.create_task(worker.run(), name="worker")
     scheduler.start()
     try:
@@ -159,7 +157,6 @@ async def background(container: Container) -> AsyncIterator[Worker]:
         await scheduler.stop()
         await worker.stop()
         await task
-        container.database.after_commit.remove(worker.wake)
 
 
 @asynccontextmanager
@@ -168,6 +165,8 @@ async def _linked(container: Container, worker: Worker | None) -> AsyncIterator[
     if not url:
         yield
         return
+    from innkeeper.jobs.rabbitmq import RabbitLink  # its libraries cost a second of start-up that most hotels save
+
     link = RabbitLink(container.database, url, worker)
     task = asyncio.create_task(link.run(), name="rabbitmq")
     try:

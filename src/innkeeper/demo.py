@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,11 @@ async def run_demo(settings: Settings, *, port: int, speed: float) -> None:
         address = f"http://127.0.0.1:{_port_of(server)}"
         _greet(address, town)
         rng = random.Random()  # noqa: S311  guests are not secrets
-        guests = await stack.enter_async_context(OtaGuests(town.url, town.key, rng=rng))
         desk = await stack.enter_async_context(Desk(address, token, rng))
+        await desk.read_date()
+        guests = await stack.enter_async_context(OtaGuests(town.url, town.key, rng=rng, today=lambda: desk.today))
         acting = [
+            asyncio.create_task(_close_days(desk, 86400 / speed)),
             asyncio.create_task(_act(guests.act, 3600 / OTA_ACTS / speed, rng)),
             asyncio.create_task(_act(desk.act, 3600 / DESK_ACTS / speed, rng)),
         ]
@@ -134,7 +136,7 @@ async def _furnish(container: bootstrap.Container, town: Town) -> None:
 
 async def _desk_token(container: bootstrap.Container) -> str:
     name = f"desk of the demo {secrets.token_hex(3)}"
-    _, text = await Tokens(container.database).create(Caller.system("demo"), name, Role.MANAGER)
+    _, text = await Tokens(container.database).create(Caller.system("demo"), name, Role.ADMIN)
     return text
 
 
@@ -208,6 +210,13 @@ def _keeping(app: App, state: ShopState, path: Path) -> App:
     return keeping
 
 
+async def _close_days(desk: "Desk", seconds: float) -> None:
+    """Close the business day whenever a day of the hotel has passed, as the night audit does."""
+    while True:
+        await asyncio.sleep(seconds)
+        await desk.close_day()
+
+
 async def _act(act: Callable[[], Awaitable[Any]], seconds: float, rng: random.Random) -> None:
     while True:
         await asyncio.sleep(rng.uniform(0.5, 1.5) * seconds)
@@ -226,12 +235,25 @@ class Desk:
     def __init__(self, address: str, token: str, rng: random.Random) -> None:
         self._client = httpx2.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         self._rng = rng
+        #: The hotel's business date.
+        self.today = datetime.now(UTC).date()
 
     async def __aenter__(self) -> "Desk":
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
+
+    async def read_date(self) -> None:
+        """Look which day the hotel is at."""
+        self.today = date.fromisoformat((await self._client.get("/api/property")).json()["business_date"])
+
+    async def close_day(self) -> None:
+        """Go on to the next business day."""
+        tomorrow = self.today + timedelta(days=1)
+        answer = await self._client.put("/api/property", json={"business_date": tomorrow.isoformat()})
+        if answer.is_success:
+            self.today = tomorrow
 
     async def act(self) -> str:
         """Do one thing that a clerk does, and say what it was."""
@@ -241,7 +263,7 @@ class Desk:
     async def _book(self) -> str:
         types = (await self._client.get("/api/room-types")).json()["items"]
         kind = self._rng.choice(types)
-        arrival = datetime.now(UTC).date() + timedelta(days=self._rng.choice((0, 0, 1, 2, 5, 9, 20)))
+        arrival = self.today + timedelta(days=self._rng.choice((0, 0, 1, 2, 5, 9, 20)))
         departure = arrival + timedelta(days=self._rng.randint(1, 5))
         name = self._rng.choice(self.NAMES)
         answer = await self._client.post(
@@ -261,16 +283,20 @@ class Desk:
         return f"booking at the desk: {answer.status_code}"
 
     async def _arrive(self) -> str:
-        return await self._on_one("Confirmed", "check-in", lambda r: r["check_in"] <= self._today())
+        return await self._on_one("Confirmed", "check-in", lambda r: r["check_in"] <= self.today.isoformat())
 
     async def _leave(self) -> str:
-        return await self._on_one("Checked-in", "check-out", lambda _: True, {"leave_open": True})
+        return await self._on_one(
+            "Checked-in", "check-out", lambda r: r["check_out"] <= self.today.isoformat(), {"leave_open": True}
+        )
 
     async def _cancel(self) -> str:
-        return await self._on_one("Confirmed", "cancel", lambda r: r["check_in"] > self._today() and not r["channel"])
+        return await self._on_one(
+            "Confirmed", "cancel", lambda r: r["check_in"] > self.today.isoformat() and not r["channel"]
+        )
 
     async def _change(self) -> str:
-        found = await self._one("Confirmed", lambda r: r["check_in"] > self._today() and not r["channel"])
+        found = await self._one("Confirmed", lambda r: r["check_in"] > self.today.isoformat() and not r["channel"])
         if found is None:
             return "nothing to change"
         later = (datetime.fromisoformat(found["check_out"]) + timedelta(days=1)).date().isoformat()
@@ -299,10 +325,6 @@ class Desk:
         answer = await self._client.get("/api/reservations", params={"status": status, "limit": 200})
         found = [one for one in answer.json()["items"] if fits(one)]
         return self._rng.choice(found) if found else None
-
-    @staticmethod
-    def _today() -> str:
-        return datetime.now(UTC).date().isoformat()
 
 
 def _say(text: str) -> None:
