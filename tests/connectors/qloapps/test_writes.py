@@ -253,6 +253,32 @@ async def test_a_room_held_twice_with_no_other_free_is_told() -> None:
         assert [told.split(":")[0] for told in amended.mismatches] == ["double_booked"]
 
 
+async def test_a_line_that_was_released_in_the_moment_of_booking_is_given_a_free_room() -> None:
+    async with shop() as hotel:
+        made = done(await hotel.connector.create(draft()))
+        row = hotel.state.lines[made.booking.lines[0].line_id]
+        hotel.office.cancel_room(row)
+        hotel.book(TheirStay(1, "2027-03-01", "2027-03-04", id_room=row.id_room), guest=guest())
+        facts = await hotel.connector._reader.facts()
+        released = done(await hotel.connector.booking(made.booking.order_id))
+        verified = await hotel.connector._writer.verify(released, draft(), facts, {1: Decimal("0.23")})
+        assert verified.mismatches == ()
+        assert verified.booking.lines[0].room_id != made.booking.lines[0].room_id
+        assert not verified.booking.lines[0].released
+
+
+async def test_a_booking_to_which_the_shop_gave_its_own_price_gets_ours() -> None:
+    async with shop() as hotel:
+        made = done(await hotel.connector.create(draft(line(gross="900.00"))))
+        hotel.office.charge(hotel.state.lines[made.booking.lines[0].line_id], 3000)
+        facts = await hotel.connector._reader.facts()
+        dear = done(await hotel.connector.booking(made.booking.order_id))
+        verified = await hotel.connector._writer.verify(dear, draft(line(gross="900.00")), facts, {1: Decimal("0.23")})
+        assert verified.flags == ("price_corrected",)
+        assert verified.mismatches == ()
+        assert hotel.writes[-1] == f"PUT /api/bookings/{made.booking.order_id}"
+
+
 async def test_a_price_that_comes_back_wrong_is_corrected_once() -> None:
     async with shop() as hotel:
         # a shop that says 1.7.0 and no longer has the fault, as after a patch by hand

@@ -26,7 +26,7 @@ from innkeeper.connectors.qloapps import composing, pricing
 from innkeeper.connectors.qloapps.client import id_filter
 from innkeeper.connectors.qloapps.errors import POLICY, Proof, QloAppsError, outcome_of, proof_of
 from innkeeper.connectors.qloapps.facts import ShopFacts
-from innkeeper.connectors.qloapps.lines import WriteInDoubt
+from innkeeper.connectors.qloapps.lines import WriteInDoubt, overlap
 from innkeeper.connectors.qloapps.matching import Matched, Pair, active, match
 from innkeeper.connectors.qloapps.wire import BookingDocument, ServiceItem
 from innkeeper.connectors.qloapps.writer import PRICE_CORRECTED, QloAppsWriter
@@ -142,11 +142,7 @@ class QloAppsAmender:
         free = []
         for pair in moved:
             stay = pair.draft.stay
-            rivals = [
-                row
-                for row in others.get(pair.line.room_id, ())
-                if row.date_from[:10] < stay.check_out.isoformat() and stay.check_in.isoformat() < row.date_to[:10]
-            ]
+            rivals = [row for row in others.get(pair.line.room_id, ()) if overlap(row, stay)]
             siblings = [
                 line
                 for line in work.booking.held
@@ -311,10 +307,10 @@ class QloAppsAmender:
     # prices --------------------------------------------------------------------------------------------------------
 
     async def _change_prices(self, work: _Work) -> list[str]:
-        """Bring the prices of kept lines to those of the draft, at most twice: the second time mends the first."""
+        """Bring the prices of kept lines to those of the draft; two more tries mend what the first has not."""
         factors: dict[int, Decimal] = defaultdict(lambda: Decimal(1))
         flags: list[str] = []
-        for attempt in range(2):
+        for attempt in range(3):
             pairs = [pair for pair in work.matched.pairs if pair.line.line_id not in work.priced_in_place]
             wrong = [pair for pair in pairs if pair.price_differs]
             stale = [] if attempt else [pair for pair in pairs if self._services_outlived(work, pair)]
@@ -327,9 +323,11 @@ class QloAppsAmender:
             ]
             await self._put(work, rooms)
             for pair in work.matched.pairs:
-                if pair.line.line_id in prices and pair.price_differs and pair.line.net:
-                    wanted = pricing.net_of(pair.draft.gross, _own_rate(pair.line))
-                    factors[pair.line.line_id] *= pricing.correction(wanted, pair.line.net, pair.line.stay.nights)
+                line = pair.line
+                if line.line_id in prices and pair.price_differs and line.net:
+                    wanted = pricing.net_of(pair.draft.gross, _own_rate(line))
+                    known = pricing.known_factor(wanted, line.net, line.stay.nights)
+                    factors[line.line_id] *= pricing.proportion(wanted, line.net) if attempt else known
             if attempt:
                 flags.append(PRICE_CORRECTED)
         return flags

@@ -81,7 +81,7 @@ class LineWriter:
         if not stays:
             return found
         for row in await self._lines_between("id_room", [room for room, _ in stays], [stay for _, stay in stays]):
-            if row.order_id != own_order and any(row.room_id == room and _overlap(row, stay) for room, stay in stays):
+            if row.order_id != own_order and any(row.room_id == room and overlap(row, stay) for room, stay in stays):
                 found[row.room_id].append(row)
         return found
 
@@ -103,7 +103,8 @@ class LineWriter:
         return [row for row in rows if not row.released and row.status != _CHECKED_OUT]
 
 
-def _overlap(row: LineRow, stay: Stay) -> bool:
+def overlap(row: LineRow, stay: Stay) -> bool:
+    """Whether a line and a stay share a night."""
     return row.date_from[:10] < stay.check_out.isoformat() and stay.check_in.isoformat() < row.date_to[:10]
 
 

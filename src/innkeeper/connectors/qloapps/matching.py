@@ -104,7 +104,7 @@ def differences(matched: Matched, currency: str) -> list[str]:
             told.append(f"Room {room}: the price at QloApps is {line.gross} {currency}, {draft.gross} was sent.")
         if pair.status_differs:
             told.append(f"Room {room}: QloApps has it as {line.status}, it should be {draft.status}.")
-    told += [f"A room for {d.stay.check_in} to {d.stay.check_out} is missing at QloApps." for d in matched.missing]
+    told += [f"QloApps holds no room for {d.stay.check_in} to {d.stay.check_out}." for d in matched.missing]
     told += [
         f"QloApps has a room too many: {c.room_number}, {c.stay.check_in} to {c.stay.check_out}." for c in matched.extra
     ]

@@ -23,16 +23,20 @@ def price_to_send(net: Decimal, nights: int, *, price_fault: bool) -> Decimal:
     return net
 
 
-def correction(sent: Decimal, got: Decimal, nights: int) -> Decimal:
-    """Return the factor by which to multiply what is sent, given what `sent` became.
+def known_factor(sent: Decimal, got: Decimal, nights: int) -> Decimal:
+    """Return by which factor to send more, when what `sent` became is the work of the 1.7.0 fault, either way; else 1.
 
-    The amounts are rounded to cents, so that a factor near that of the 1.7.0 fault, either way, is taken for it.
+    The amounts are rounded to cents, so that a factor near that of the fault is taken for it.
     """
-    if not got or close(sent, got):
+    if nights < 2 or not got or close(sent, got):
         return Decimal(1)
-    ratio = sent / got
-    exact = [Decimal(nights) / (nights - 1), Decimal(nights - 1) / nights] if nights >= 2 else []
-    return next((factor for factor in exact if abs(ratio / factor - 1) < Decimal("0.001")), ratio)
+    exact = (Decimal(nights) / (nights - 1), Decimal(nights - 1) / nights)
+    return next((factor for factor in exact if abs(sent / got / factor - 1) < Decimal("0.001")), Decimal(1))
+
+
+def proportion(sent: Decimal, got: Decimal) -> Decimal:
+    """Return by which factor to send more, taking what became of `sent` for a proportion: a currency's rate, say."""
+    return sent / got if got and not close(sent, got) else Decimal(1)
 
 
 def close(one: Decimal, other: Decimal) -> bool:
