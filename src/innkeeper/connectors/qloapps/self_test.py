@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from innkeeper.connectors.qloapps.errors import QloAppsAuthenticationError, QloAppsNotFoundError
+from innkeeper.connectors.qloapps.errors import QloAppsAuthenticationError, QloAppsError, QloAppsNotFoundError
 from innkeeper.connectors.qloapps.reader import SNAPSHOT_RESOURCES, SNAPSHOT_VERSION, QloAppsReader
 from innkeeper.connectors.qloapps.wire import text_of
 from innkeeper.domain.channel import BrokerFacts, Permission
@@ -75,7 +75,10 @@ async def describe(reader: QloAppsReader) -> BrokerFacts:
 
 async def _granted(reader: QloAppsReader) -> dict[str, set[str]]:
     """Return the methods that the key may use on each resource; only the XML form tells them [001]."""
-    root = await reader.client.get_xml("")
+    try:
+        root = await reader.client.get_xml("")
+    except QloAppsNotFoundError as error:  # a 404 without a body is a record's, and this is no record
+        raise QloAppsError("no webservice at this address", "WRONG_ADDRESS", 404, "GET /") from error
     api = root.find("api")
     granted: dict[str, set[str]] = {}
     for resource in api if api is not None else ():
