@@ -31,11 +31,11 @@ async def run() -> list[Figure]:
 
 def _body(served: Served, dice: random.Random) -> dict[str, Any]:
     arrival = TODAY + timedelta(days=dice.randrange(360))
-    number = dice.randrange(1_000_000)
+    name = "".join(dice.choices("abdeilmnorstu", k=8)).title()
     return {
         "check_in": str(arrival),
         "check_out": str(arrival + timedelta(days=dice.randint(1, 5))),
-        "primary_guest": {"name": f"Guest {number}", "email": f"guest{number}@example.com"},
+        "primary_guest": {"name": f"Maria {name}", "email": f"maria.{name}@example.com"},
         "rooms": [{"room_type_id": str(dice.choice(served.room_types)), "adults": 2}],
     }
 

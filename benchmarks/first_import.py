@@ -1,0 +1,59 @@
+"""The first import of a shop's bookings: against a bare download of the same pages, in memory, and as it grows."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import Figure
+from benchmarks.houses import connect, opened
+from benchmarks.importing import in_child
+from benchmarks.shops import open_shop
+
+SMALL, LARGE, HUGE = 1_000, 10_000, 100_000
+
+
+async def run() -> list[Figure]:
+    """Import from a shop in a process of its own over a socket; BENCH_FULL=1 adds a hundred thousand bookings."""
+    small, large = await _measure(SMALL), await _measure(LARGE)
+    figures = [
+        Figure("wall time against a bare download, 10,000 bookings", large["ratio"], "x", "< 1.5"),
+        Figure("wall time, 10,000 bookings", large["seconds"], "s"),
+        Figure("bare download of the same pages", large["bare_seconds"], "s"),
+        Figure("requests, 10,000 bookings", large["requests"], "requests"),
+        Figure("peak memory, 10,000 bookings", large["peak_mib"], "MiB", "< 250"),
+        Figure("one booking of 1,000", small["each_ms"], "ms"),
+        Figure("one booking of 10,000", large["each_ms"], "ms"),
+        Figure("one booking of 10,000 against one of 1,000", large["each_ms"] / small["each_ms"], "x", "<= 1.25"),
+    ]
+    if os.environ.get("BENCH_FULL"):
+        huge = await _measure(HUGE)
+        figures += [
+            Figure("wall time against a bare download, 100,000 bookings", huge["ratio"], "x", "< 1.5"),
+            Figure("peak memory, 100,000 bookings", huge["peak_mib"], "MiB"),
+            Figure("one booking of 100,000", huge["each_ms"], "ms"),
+            Figure("one booking of 100,000 against one of 1,000", huge["each_ms"] / small["each_ms"], "x", "<= 1.25"),
+        ]
+    return figures
+
+
+async def _measure(bookings: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as name:
+        folder = Path(name)
+        async with open_shop(bookings) as shop:
+            async with opened(folder) as container:
+                await connect(container, shop.url)
+            await shop.requests()
+            measured = await in_child("import", folder)
+            assert measured["created"] == bookings, measured
+            pages = [shop.url + target for _, _, target, _ in await shop.requests()]
+            (folder / "pages.json").write_text(json.dumps(pages))
+            bare = median([(await in_child("download", folder / "pages.json"))["seconds"] for _ in range(3)])
+    return {
+        **measured,
+        "bare_seconds": bare,
+        "ratio": measured["seconds"] / bare,
+        "each_ms": measured["seconds"] * 1000 / bookings,
+    }
