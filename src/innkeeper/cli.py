@@ -2,13 +2,13 @@
 
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from click import ClickException
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +19,6 @@ from innkeeper.access.tokens import Tokens
 from innkeeper.access.users import Users
 from innkeeper.channel_sync import runs
 from innkeeper.channel_sync import settings as channel_settings
-from innkeeper.doctor import examine
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.jobs.leases import LeaseHeld
@@ -53,8 +52,8 @@ class Failed(Exception):
 def main() -> None:
     """Run the command line; whatever goes wrong is one line and an exit code."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except (WrongSettings, typer.BadParameter) as error:
+        app()
+    except WrongSettings as error:
         _stop(str(error), 2)
     except (Failed, migrate.SchemaNewer, secrets.SecretUnreadable) as error:
         _stop(str(error), 1)
@@ -62,10 +61,6 @@ def main() -> None:
         _stop(f"{error.detail} {error.action}", 1)
     except LeaseHeld:
         _stop("Another synchronisation of this property is running; try again when it has ended.", 1)
-    except typer.Abort:
-        _stop("Stopped.", 1)
-    except ClickException as error:
-        _stop(error.format_message(), 2)
 
 
 def _stop(message: str, code: int) -> None:
@@ -76,6 +71,7 @@ def _stop(message: str, code: int) -> None:
 def _settings(**overrides: object) -> Settings:
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
     configure_logging(settings.log_format, level=settings.log_level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     return settings
 
 
@@ -269,8 +265,9 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check settings, data base, broker and QloApps; exit 1 if any of them fails."""
-    settings = _settings()
+    from innkeeper.doctor import examine
 
+    settings = _settings()
     findings = asyncio.run(examine(settings, property_id))
     if as_json:
         sys.stdout.write(json.dumps([finding.document() for finding in findings], indent=2) + "\n")

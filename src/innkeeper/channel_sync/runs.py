@@ -37,7 +37,7 @@ KINDS: Mapping[str, str] = {
 }
 
 #: Seconds that a person waits for the work in hand to finish before he is told that the lane is busy.
-LANE_WAIT = 60.0
+LANE_WAIT = 30.0
 LANE_TTL = 60.0
 
 #: After so many failures in a row a person is told; a single one mends itself.
@@ -151,13 +151,17 @@ async def _inbound(link: Link, request: Request, result: SyncResult) -> Outcome[
 
 
 async def _outbound(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
-    """Push whatever the broker may not know yet: never sent, unsettled, or changed since it was agreed."""
+    """Push whatever the broker may not know yet: never sent, unsettled, or changed since it was agreed.
+
+    What was refused for want of a room waits for a room there or for a person; a full run asks for it again.
+    """
     async with link.database.read() as session:
         house = await properties.get(session, link.property_id)
         found = [
             *await repository.unsettled_mappings(session, link.property_id),
             *await repository.changed_since_agreed(session, link.property_id),
             *await repository.unsent_reservations(session, link.property_id, house.business_date),
+            *(await repository.refused_reservations(session, link.property_id) if request.full else ()),
         ]
     waiting = list(dict.fromkeys(found))
     for reservation_id in waiting[: request.limit]:

@@ -18,6 +18,13 @@ from innkeeper.simulators.faults import DROP_EXTENSION, App
 class DroppableProtocol(HttpToolsProtocol):
     """HTTP/1.1 that lets the application close the connection without an answer."""
 
+    def connection_made(self, transport: Any) -> None:
+        """Send each answer at once: asyncio turns Nagle's algorithm off only on sockets that say they are TCP."""
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connection_made(transport)
+
     def on_message_begin(self) -> None:
         """Offer the closing of this connection to the application, under ``scope["extensions"]``."""
         super().on_message_begin()
