@@ -4,13 +4,13 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, PropertyId
-from innkeeper.channel_sync import attention, jobs, rehearsal, repository, room_types, runs, settings, status
+from innkeeper.channel_sync import attention, jobs, rehearsal, repository, resolving, room_types, runs, settings, status
 from innkeeper.channel_sync.connection import Channels, require_config
 from innkeeper.channel_sync.schemas import (
     AttentionOut,
@@ -287,6 +287,39 @@ async def override_customer(
         await tx.session.flush()
         await tx.session.refresh(row)
         return CustomerMappingOut.of(row, guest.name)
+
+
+# --- conflicts ------------------------------------------------------------------------------------------------------
+
+
+@router.get("/conflicts")
+async def conflicts(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, limit: Limit = 100, offset: Offset = 0
+) -> Page[dict[str, Any]]:
+    """Facts that both sides changed and that a person has to decide, with both values."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await repository.reservation_mappings(
+            session, property_id, limit=limit, offset=offset, status=None, conflict=True
+        )
+        names = await repository.confirmations(session, [row.local_reservation_id for row in rows])
+    items = [resolving.conflict_document(row, names.get(row.local_reservation_id, "")) for row in rows]
+    return Page(items=items, total=total, limit=limit, offset=offset)
+
+
+@router.post("/conflicts/{conflict_id}/resolve")
+async def resolve_conflict(
+    request: Request,
+    caller: CurrentFrontDesk,
+    property_id: PropertyId,
+    conflict_id: UUID,
+    body: Annotated[dict[str, Any], Body(examples=[{"stay": "local", "amount": "qloapps"}])],
+) -> dict[str, Any]:
+    """Say for each fact who is right: `local`, `qloapps`, or the value itself."""
+    async with channels_of(request).database.write() as tx:
+        row = await resolving.resolve(tx, property_id, conflict_id, body, caller.name)
+        names = await repository.confirmations(tx.session, [row.local_reservation_id])
+        await audit.record(tx, caller, "qloapps.resolved", "conflict", row.id, {"fields": sorted(body)})
+        return resolving.conflict_document(row, names.get(row.local_reservation_id, ""))
 
 
 # --- attention ------------------------------------------------------------------------------------------------------

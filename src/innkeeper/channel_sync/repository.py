@@ -65,6 +65,16 @@ async def room_counts(session: AsyncSession, property_id: UUID) -> dict[UUID, in
     return {row[0]: row[1] for row in rows}
 
 
+async def conflict(
+    session: AsyncSession, property_id: UUID, mapping_id: UUID, *, lock: bool = False
+) -> ReservationMapping | None:
+    """Return the mapping by which a conflict is known."""
+    query = select(ReservationMapping).where(
+        ReservationMapping.property_id == property_id, ReservationMapping.id == mapping_id
+    )
+    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
 async def room_numbers(session: AsyncSession, property_id: UUID) -> set[str]:
     """Return the numbers of the house's rooms."""
     query = select(Room.number).where(Room.property_id == property_id, Room.deleted_at.is_(None))
