@@ -1,6 +1,6 @@
 """The tables of channel sync; their names and columns are the specification's, extended where QloApps demands it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -292,3 +292,79 @@ class Budget(Base):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     tokens: Mapped[Decimal]
     updated_at: Mapped[datetime]
+
+
+class TypeState(Base):
+    """What QloApps was last told of a room type, night by night, so that telling it again costs nothing.
+
+    `nights` are the rooms left on each night from `nights_from` on, as they were when both sides were last made equal;
+    empty when something happened there that nobody has looked at yet. `rules` are our price rules that stand there,
+    [id, first, last, net]; `rules_known` is false from before the first request of a push until after its last.
+    """
+
+    __tablename__ = "qloapps_type_states"
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"), primary_key=True)
+    room_type_id: Mapped[UUID] = mapped_column(ForeignKey("room_types.id", ondelete="CASCADE"), primary_key=True)
+    nights_from: Mapped[date | None]
+    nights: Mapped[list[Any]] = mapped_column(default=list)
+    nights_at: Mapped[datetime | None]
+    rules: Mapped[list[Any]] = mapped_column(default=list)
+    rules_known: Mapped[bool] = mapped_column(default=False)
+    rules_at: Mapped[datetime | None]
+    #: Price rules of others, [id, name, first, last].
+    foreign_rules: Mapped[list[Any]] = mapped_column(default=list)
+    #: The broker's tax on this type in percent, as text, and its limits of stay as they were last set.
+    tax_rate: Mapped[str | None] = mapped_column(String(20))
+    min_stay: Mapped[int | None]
+    max_stay: Mapped[int | None]
+
+
+class Block(Keyed, Timestamps, Base):
+    """A room that we keep from sale at QloApps; the row is committed before the request that makes the block leaves.
+
+    A `pending` one has not been answered; after `looks` in vain it is taken for never made.
+    """
+
+    __tablename__ = "qloapps_blocks"
+    __table_args__ = (
+        UniqueConstraint("property_id", "reference", name="unique_block_reference"),
+        Index("ix_qloapps_blocks_type", "property_id", "room_type_id"),
+        CheckConstraint("status IN ('pending', 'standing')", name="check_block_status"),
+    )
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
+    room_type_id: Mapped[UUID] = mapped_column(ForeignKey("room_types.id", ondelete="CASCADE"))
+    qloapps_product_id: Mapped[int]
+    reference: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    looks: Mapped[int] = mapped_column(default=0)
+    #: What the block is there, such as order:12 or line:345, and the line that holds the room.
+    block_id: Mapped[str | None] = mapped_column(String(40))
+    line_id: Mapped[int | None]
+    room_id: Mapped[int]
+    check_in: Mapped[date]
+    check_out: Mapped[date]
+
+
+class DriftSweep(Keyed, Base):
+    """One comparison of everything on both sides: how far it has come, and what differs."""
+
+    __tablename__ = "qloapps_drift_sweeps"
+    __table_args__ = (
+        Index("ix_qloapps_drift_sweeps_property", "property_id", "started_at"),
+        CheckConstraint("status IN ('running', 'completed')", name="check_sweep_status"),
+    )
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(20), default="running")
+    heal: Mapped[bool] = mapped_column(default=True)
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    completed_at: Mapped[datetime | None]
+    #: What is compared next: {"phase": bookings, strangers, nights or rates, "after": where in it}.
+    position: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    bookings: Mapped[int] = mapped_column(default=0)
+    nights: Mapped[int] = mapped_column(default=0)
+    requests: Mapped[int] = mapped_column(default=0)
+    healed: Mapped[int] = mapped_column(default=0)
+    differences: Mapped[list[Any]] = mapped_column(default=list)

@@ -5,12 +5,19 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from innkeeper.domain.channel import (
+    BlockDraft,
     BookingDetails,
     BookingDraft,
     BrokerFacts,
     ChangePage,
+    ChannelBlock,
     ChannelBooking,
     ChannelRoomType,
+    PriceTerms,
+    RateDraft,
+    RateRule,
+    RoomInventory,
+    SoldNight,
     WriteResult,
 )
 from innkeeper.domain.charge import (
@@ -28,6 +35,7 @@ from innkeeper.domain.charge import (
     VoidReceipt,
 )
 from innkeeper.domain.outcome import Outcome
+from innkeeper.domain.stay import Stay
 
 
 class RequestBudget(Protocol):
@@ -101,6 +109,62 @@ class ChannelConnector(Protocol):
 
     async def cancel(self, order_id: int) -> Outcome[WriteResult]:
         """Cancel the whole booking. Cancelling twice is harmless."""
+        ...
+
+    async def inventory(
+        self, room_type_ids: Sequence[int], start: date, end: date, *, fresh: bool = False
+    ) -> Outcome[Sequence[RoomInventory]]:
+        """Return the rooms of these types and what holds them on the nights from `start` to `end` (exclusive).
+
+        One request for all types; which rooms there are is read again when it is old, or `fresh` is asked for.
+        """
+        ...
+
+    async def sold_nights(self, room_type_ids: Sequence[int], start: date, end: date) -> Outcome[Sequence[SoldNight]]:
+        """Ask the broker itself what it would sell on each night from `start` to `end` (exclusive); slow."""
+        ...
+
+    async def blocks(self, start: date) -> Outcome[Sequence[ChannelBlock]]:
+        """Return every block that carries our mark and ends after `start`, also one whose making was never answered."""
+        ...
+
+    async def make_block(self, draft: BlockDraft) -> Outcome[ChannelBlock]:
+        """Keep a room from sale. Refused with NOT_AVAILABLE when somebody has it by now.
+
+        After Unknown it is looked for in `blocks`, by its reference.
+        """
+        ...
+
+    async def reshape_block(self, block: ChannelBlock, stay: Stay) -> Outcome[ChannelBlock]:
+        """Give a block other nights in the same room. Nothing there checks that they are free: the caller has."""
+        ...
+
+    async def release_block(self, block: ChannelBlock) -> Outcome[None]:
+        """Give the room back. Releasing twice is harmless."""
+        ...
+
+    async def price_terms(self) -> Outcome[PriceTerms]:
+        """Return what must be known before a price is sent; at most three requests, none soon after another."""
+        ...
+
+    async def rate_rules(self, room_type_ids: Sequence[int]) -> Outcome[Sequence[RateRule]]:
+        """Return every price rule of these types that anybody has made for all guests, oldest first; one request."""
+        ...
+
+    async def make_rate(self, draft: RateDraft) -> Outcome[RateRule]:
+        """Make a price rule. Refused with RATE_OVERLAPS when another one stands on one of its nights."""
+        ...
+
+    async def change_rate(self, rule_id: int, draft: RateDraft) -> Outcome[RateRule]:
+        """Make a rule of ours what the draft says. Refused with RATE_OVERLAPS, or NOT_FOUND when it is gone."""
+        ...
+
+    async def delete_rate(self, rule_id: int) -> Outcome[None]:
+        """Delete a rule of ours. Deleting twice is harmless."""
+        ...
+
+    async def set_stay_limits(self, room_type_id: int, min_stay: int, max_stay: int) -> Outcome[bool]:
+        """Set the shortest and longest stay (0: none) of a type for all dates; Done says whether it had to change."""
         ...
 
     async def aclose(self) -> None:

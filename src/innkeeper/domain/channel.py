@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -206,6 +206,106 @@ class WriteResult:
     adjusted: tuple[str, ...] = ()
     mismatches: tuple[str, ...] = ()
     found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDraft:
+    """A room that shall be kept from sale on the nights of `stay`. `reference` is ours and is found again there."""
+
+    reference: str
+    room_type_id: int
+    room_id: int
+    stay: Stay
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBlock:
+    """A room that we keep from being sold there. It is nobody's booking and nobody's revenue.
+
+    `block_id` names it at the broker, whatever it is made of there; `line_id` is the line that holds the room.
+    """
+
+    block_id: str
+    reference: str
+    room_type_id: int
+    room_id: int
+    line_id: int
+    stay: Stay
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHold:
+    """Something that holds a room for some nights: a booking's line, or a block of ours or of somebody else.
+
+    `holder` is the `block_id` that it would have as a block. `reference` is set where the hold itself says that it is a
+    block of ours; a block that does not say so is known by its `holder`.
+    """
+
+    holder: str
+    reference: str | None
+    line_id: int
+    room_id: int
+    stay: Stay
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInventory:
+    """The rooms of a type that are for sale at all, and what holds them."""
+
+    room_type_id: int
+    room_ids: tuple[int, ...]
+    holds: tuple[ChannelHold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SoldNight:
+    """What a guest would find: how many rooms of a type are free on a night, and at which price, with and without tax.
+
+    `net` and `gross` contain services that the broker adds to every booking.
+    """
+
+    room_type_id: int
+    night: date
+    free: int
+    net: Decimal
+    gross: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RateDraft:
+    """One price without tax for every night from `first` to `last`, both included."""
+
+    room_type_id: int
+    first: date
+    last: date
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RateRule:
+    """A price rule that stands at the broker, for the nights from `first` to `last`, both included.
+
+    `ours` tells by its name that we made it. `sound` is false for one that does not do what its price says: switched
+    off, without customer groups, for some weekdays only, or no fixed price. An `idle` one does nothing at all.
+    """
+
+    rule_id: int
+    room_type_id: int
+    name: str
+    first: date
+    last: date
+    net: Decimal
+    ours: bool
+    sound: bool = True
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTerms:
+    """In which currency the broker's prices are, and the tax on each room type in percent, where it can be told."""
+
+    currency: str
+    tax_rates: Mapping[int, Decimal]
 
 
 @dataclass(frozen=True, slots=True)

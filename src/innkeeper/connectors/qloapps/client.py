@@ -154,6 +154,10 @@ class QloAppsClient:
         )
         return _xml(answer, f"{method} /{path}")
 
+    async def delete(self, path: str) -> None:
+        """Delete a record; the answer has no body [272] [343]. Raises QloAppsError."""
+        await self._send("DELETE", path, None)
+
     # the wire ------------------------------------------------------------------------------------------------------
 
     async def _read(

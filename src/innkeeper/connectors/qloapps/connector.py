@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,32 +12,44 @@ from purgatory import AsyncCircuitBreakerFactory
 
 from innkeeper.connectors.base import RequestBudget
 from innkeeper.connectors.http import ExchangeListener
-from innkeeper.connectors.qloapps import mapper
+from innkeeper.connectors.qloapps import ari, mapper
 from innkeeper.connectors.qloapps.amending import QloAppsAmender
+from innkeeper.connectors.qloapps.blocks import QloAppsBlocks
 from innkeeper.connectors.qloapps.changes import QloAppsChanges
 from innkeeper.connectors.qloapps.client import Clock, QloAppsClient, utc_now
 from innkeeper.connectors.qloapps.config import QloAppsSettings
 from innkeeper.connectors.qloapps.errors import QloAppsError, outcome_of
 from innkeeper.connectors.qloapps.lines import WriteInDoubt
+from innkeeper.connectors.qloapps.rates import QloAppsRates
 from innkeeper.connectors.qloapps.reader import QloAppsReader
 from innkeeper.connectors.qloapps.self_test import describe
 from innkeeper.connectors.qloapps.writer import QloAppsWriter
 from innkeeper.domain.channel import (
+    BlockDraft,
     BookingDetails,
     BookingDraft,
     BrokerFacts,
     ChangePage,
+    ChannelBlock,
     ChannelBooking,
     ChannelRoomType,
+    PriceTerms,
+    RateDraft,
+    RateRule,
+    RoomInventory,
+    SoldNight,
     WriteResult,
 )
 from innkeeper.domain.outcome import Actor, Done, Outcome, Refused, Unknown
+from innkeeper.domain.stay import Stay
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_WRITES = frozenset({"create", "amend", "cancel"})
+_WRITES = frozenset(
+    {"create", "amend", "cancel", "make_block", "reshape_block", "release_block", "make_rate", "change_rate"}
+)
 
 
 def _outcome(
@@ -87,6 +99,8 @@ class QloAppsConnector:
         self._writer = QloAppsWriter(self._reader)
         self._amender = QloAppsAmender(self._writer)
         self._changes = QloAppsChanges(self._reader)
+        self._blocks = QloAppsBlocks(self._reader, self._writer)
+        self._rates = QloAppsRates(self._reader)
 
     def __repr__(self) -> str:
         return f"QloAppsConnector({self._client!r})"
@@ -160,6 +174,68 @@ class QloAppsConnector:
     async def cancel(self, order_id: int) -> Outcome[WriteResult]:
         """Cancel the whole booking. Cancelling twice is harmless."""
         return await self._writer.cancel(order_id)
+
+    @_outcome
+    async def inventory(
+        self, room_type_ids: Sequence[int], start: date, end: date, *, fresh: bool = False
+    ) -> Outcome[Sequence[RoomInventory]]:
+        """Return the rooms of these types and what holds them; one request, two when the rooms are read again."""
+        return Done(await self._blocks.inventory(room_type_ids, start, end, fresh=fresh))
+
+    @_outcome
+    async def sold_nights(self, room_type_ids: Sequence[int], start: date, end: date) -> Outcome[Sequence[SoldNight]]:
+        """Return what QloApps would sell on each night; one request, seconds of its time for a year."""
+        return Done(await ari.sold_nights(self._client, self._reader.hotel_id, room_type_ids, start, end))
+
+    @_outcome
+    async def blocks(self, start: date) -> Outcome[Sequence[ChannelBlock]]:
+        """Return every block of ours that ends after `start`; two or three requests."""
+        return Done(await self._blocks.blocks(start))
+
+    @_outcome
+    async def make_block(self, draft: BlockDraft) -> Outcome[ChannelBlock]:
+        """Keep a room from sale."""
+        return await self._blocks.make(draft)
+
+    @_outcome
+    async def reshape_block(self, block: ChannelBlock, stay: Stay) -> Outcome[ChannelBlock]:
+        """Give a block other nights in the same room."""
+        return await self._blocks.reshape(block, stay)
+
+    @_outcome
+    async def release_block(self, block: ChannelBlock) -> Outcome[None]:
+        """Give the room back."""
+        return await self._blocks.release(block)
+
+    @_outcome
+    async def price_terms(self) -> Outcome[PriceTerms]:
+        """Return the currency of price rules and the tax of each type."""
+        return Done(await self._rates.terms())
+
+    @_outcome
+    async def rate_rules(self, room_type_ids: Sequence[int]) -> Outcome[Sequence[RateRule]]:
+        """Return the price rules of these types, ours and others'."""
+        return Done(await self._rates.rules(room_type_ids))
+
+    @_outcome
+    async def make_rate(self, draft: RateDraft) -> Outcome[RateRule]:
+        """Make a price rule."""
+        return await self._rates.make(draft)
+
+    @_outcome
+    async def change_rate(self, rule_id: int, draft: RateDraft) -> Outcome[RateRule]:
+        """Replace a price rule of ours."""
+        return await self._rates.change(rule_id, draft)
+
+    @_outcome
+    async def delete_rate(self, rule_id: int) -> Outcome[None]:
+        """Delete a price rule of ours."""
+        return await self._rates.delete(rule_id)
+
+    @_outcome
+    async def set_stay_limits(self, room_type_id: int, min_stay: int, max_stay: int) -> Outcome[bool]:
+        """Set the shortest and longest stay of a type for all dates."""
+        return Done(await self._rates.set_limits(room_type_id, min_stay, max_stay))
 
     async def aclose(self) -> None:
         """Close the connections."""
