@@ -5,7 +5,8 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import benchmarks
 from benchmarks import Figure
@@ -27,8 +28,8 @@ def main(chosen: Sequence[str]) -> int:
         return 2
     missed = False
     for name in chosen or names():
-        run: Callable[[], Awaitable[list[Figure]]] = importlib.import_module(f"benchmarks.{name}").run
-        for figure in asyncio.run(run()):  # type: ignore[arg-type]
+        run: Callable[[], Coroutine[Any, Any, list[Figure]]] = importlib.import_module(f"benchmarks.{name}").run
+        for figure in asyncio.run(run()):
             print(json.dumps({"benchmark": name, **figure.document()}), flush=True)
             missed |= figure.reached is False
     return 1 if missed else 0

@@ -404,10 +404,11 @@ async def add_reservation(
         guest_id = body.primary_guest.id
         if guest_id is None:
             draft_guest = intake.guest_draft(body.primary_guest, field="primary_guest.")
-            guest = await guests.create(tx, property_id, draft_guest, field="primary_guest.")
+            guest = guests.checked(property_id, draft_guest, field="primary_guest.")
+            await guests.add_all(tx, [guest])
             guest_id = guest.id
         draft = await intake.new_reservation(tx.session, house, body, guest_id)
-        made = await reservations.create(tx, property_id, draft, overbook=body.overbook, guest=guest)
+        made = await reservations.create(tx, property_id, draft, overbook=body.overbook, guest=guest, keep=False)
         if body.overbook:
             await _note(tx, caller, "reservation.overbooked", made.id, property_id)
     return _answer(made, response)

@@ -84,31 +84,32 @@ def counted(rows: Sequence[Any], room_type_ids: Collection[UUID], start: date, e
     The work grows with stays plus nights, not with stays times nights.
     """
     length = (end - start).days
-    night_of: dict[Any, int] = {}
+    night_of: dict[str, int] = {}
     for n in range(length):
-        night = start + timedelta(days=n)
-        night_of[night] = night_of[night.isoformat()] = n
+        night_of[(start + timedelta(days=n)).isoformat()] = n
     type_of: dict[Any, UUID] = {key: t for t in room_type_ids for key in (t, t.hex)}
 
     totals = dict.fromkeys(type_of.values(), 0)
     booked = {t: [0] * (length + 1) for t in totals}
     units = {t: [0] * (length + 1) for t in totals}
     closed_rooms: dict[UUID, dict[Any, set[int]]] = {}
-    booked_raw: dict[Any, list[int]] = {key: booked[t] for key, t in type_of.items()}
-    for kind, room_type, room, first, last, count in rows:
+    # A date that is not in the window lies before it for an arrival, after it for a departure.
+    night = night_of.get
+    for kind, room_type, room, dates, count in rows:
+        kind_of_room = type_of[room_type]
         if kind == repository.STAY:
-            steps = booked_raw[room_type]
-            # What is not in the window begins before it or ends after it.
-            steps[night_of.get(first, 0)] += 1
-            steps[night_of.get(last, length)] -= 1
+            steps = booked[kind_of_room]
+            for at in range(0, len(dates), 20):
+                steps[night(dates[at : at + 10], 0)] += 1
+                steps[night(dates[at + 10 : at + 20], length)] -= 1
         elif kind == repository.ROOMS:
-            totals[type_of[room_type]] = count
+            totals[kind_of_room] = count
         elif room is None:
-            units[type_of[room_type]][night_of.get(first, 0)] += count
-            units[type_of[room_type]][night_of.get(last, length)] -= count
+            units[kind_of_room][night(dates[:10], 0)] += count
+            units[kind_of_room][night(dates[10:], length)] -= count
         else:
-            nights = closed_rooms.setdefault(type_of[room_type], {}).setdefault(room, set())
-            nights.update(range(night_of.get(first, 0), night_of.get(last, length)))
+            nights = closed_rooms.setdefault(kind_of_room, {}).setdefault(room, set())
+            nights.update(range(night(dates[:10], 0), night(dates[10:], length)))
     return Window(
         start,
         end,

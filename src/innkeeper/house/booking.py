@@ -1,6 +1,6 @@
 """Writes one booking: checks the draft against house, rates and free rooms, then makes the rows agree with it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,7 +20,9 @@ from innkeeper.house.booking_checks import check
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
 from innkeeper.house.tables import Guest, Property, Reservation, ReservationRoom, Room, RoomType
+from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.database import Tx
+from innkeeper.storage.outbox import Event
 
 #: Flags that follow from the rows; everybody else's are kept as they are given.
 HOUSE_FLAGS = frozenset({"overbooked", "unmapped"})
@@ -90,10 +92,13 @@ async def write(
     draft: ReservationDraft,
     terms: Terms,
     guest: Guest | None = None,
+    *,
+    keep: bool = True,
 ) -> Reservation:
     """Make the reservation as the draft says, or a new one. The caller holds the locks of an existing one.
 
-    Returns the reservation, unchanged when nothing differs. Raises as `reservations.create` says.
+    Returns the reservation, unchanged when nothing differs. Without `keep` a new one is written past the session, which
+    costs half as much, and the session does not know it. Raises as `reservations.create` says.
     """
     session, reservation_id = tx.session, None if reservation is None else reservation.id
     if guest is None and (reservation is None or reservation.primary_guest_id != draft.guest_id):
@@ -117,17 +122,9 @@ async def write(
     total = draft.total_amount if draft.total_amount is not None else _sum(lines) + _extras(reservation, terms)
     created = reservation is None
     if reservation is None:
-        reservation = Reservation(
-            id=new_id(),
-            property_id=house.id,
-            confirmation=str(FIRST_CONFIRMATION + number),
-            version=0,
-            rooms=[],
-            primary_guest=guest,
-            booked_at=draft.booked_at or utc_now(),
-            currency=draft.currency,
-        )
-        session.add(reservation)
+        reservation = _new(house, draft, guest, number)
+        if keep:
+            session.add(reservation)
     moves = assignment.moves(lines, removed, house.business_date)
     touched, judged = _touched(lines, removed), _touched(lines, removed, arrivals=True)
     changed = _apply_rows(reservation, lines, removed)
@@ -137,10 +134,79 @@ async def write(
             tx, house, judged.types, judged.start, judged.end, origin=terms.origin, within=reservation
         )
     changed |= _apply_head(reservation, draft, guest, total, flags)
+    event = _event(reservation, changed, touched, terms.origin, created=created) if changed else None
+    if created and not keep:
+        await _insert(session, [reservation])
     await assignment.store(tx, moves)
-    if changed:
-        await _announce(tx, reservation, changed, touched, terms.origin, created)
+    if event is not None:
+        await tx.announce_all([event])
     return reservation
+
+
+async def write_many(
+    tx: Tx, house: Property, drafts: Sequence[tuple[ReservationDraft, Guest]], origin: str
+) -> list[Reservation]:
+    """Write new reservations that are facts elsewhere, in a few statements however many they are.
+
+    Each comes out as if `write` had taken one after the other with `short` and `lenient` and without `rules`. Every
+    room must have its amount and wait for its physical room. The objects returned are not the session's. Raises
+    Invalid, and ValueError for a room that `write` would have to look at by itself.
+    """
+    if any(room.amount is None or room.room_id or _in_house(room) for draft, _ in drafts for room in draft.rooms):
+        raise ValueError("a room without an amount, with a physical room or with its guest inside")
+    session = tx.session
+    type_ids = {room.room_type_id for draft, _ in drafts for room in draft.rooms if room.room_type_id is not None}
+    types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
+    booked: list[list[Line]] = []
+    for draft, guest in drafts:
+        check(draft, house, types, guest, None, rules=False)
+        booked.append(_lines(draft, types, None))
+    # rooms are served in the order of their ids where one becomes free
+    everything = [line for lines in booked for line in lines]
+    for line, row_id in zip(everything, sorted(new_id() for _ in everything), strict=True):
+        line.row.id = row_id
+        line.amount = line.draft.amount or Decimal(0)
+    await overbooking.mark(tx, house, booked)
+    number = await repository.take_number(session, house.id, Property.next_confirmation, len(booked))
+    made: list[Reservation] = []
+    announced: list[Event] = []
+    for position, ((draft, guest), lines) in enumerate(zip(drafts, booked, strict=True)):
+        reservation = _new(house, draft, guest, number + position)
+        total = draft.total_amount if draft.total_amount is not None else _sum(lines)
+        changed = _apply_rows(reservation, lines, [])
+        changed |= _apply_head(reservation, draft, guest, total, set(draft.flags) - HOUSE_FLAGS)
+        made.append(reservation)
+        announced.append(_event(reservation, changed, _touched(lines, []), origin, created=True))
+    await _insert(session, made)
+    await tx.announce_all(announced)
+    return made
+
+
+async def _insert(session: AsyncSession, made: Sequence[Reservation]) -> None:
+    """Write new reservations with their rooms past the session."""
+    for reservation in made:
+        reservation.created_at = reservation.updated_at = utc_now()
+        for row in reservation.rooms:
+            row.reservation_id = reservation.id
+    await insert_all(session, made)
+    await insert_all(session, [row for reservation in made for row in reservation.rooms])
+
+
+def _in_house(room: RoomDraft) -> bool:
+    return room.status is StayStatus.CHECKED_IN
+
+
+def _new(house: Property, draft: ReservationDraft, guest: Guest, number: int) -> Reservation:
+    return Reservation(
+        id=new_id(),
+        property_id=house.id,
+        confirmation=str(FIRST_CONFIRMATION + number),
+        version=0,
+        rooms=[],
+        primary_guest=guest,
+        booked_at=draft.booked_at or utc_now(),
+        currency=draft.currency,
+    )
 
 
 def _one_flush(session: AsyncSession) -> AbstractContextManager[Any]:
@@ -355,17 +421,15 @@ def _apply_head(
     return changed
 
 
-async def _announce(
-    tx: Tx, reservation: Reservation, changed: set[str], touched: Touched, origin: str, created: bool
-) -> None:
+def _event(reservation: Reservation, changed: set[str], touched: Touched, origin: str, *, created: bool) -> Event:
+    """Count the reservation's version up and return what is to be announced."""
     reservation.version += 1
     name = events.RESERVATION_UPDATED
     if created:
         name = events.RESERVATION_CREATED
     elif "status" in changed and reservation.status == StayStatus.CANCELLED:
         name = events.RESERVATION_CANCELLED
-    await events.announce(
-        tx,
+    return events.event(
         name,
         reservation.property_id,
         reservation.id,

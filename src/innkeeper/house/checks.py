@@ -72,5 +72,7 @@ def has_control_characters(value: str, *, lines: bool = False) -> bool:
 
 def cleaned(value: str, longest: int) -> str:
     """Return a text from elsewhere made storable: control characters as spaces, no longer than its column."""
-    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in value)
+    plain = value
+    if not value.isprintable():
+        plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in value)
     return plain.strip()[:longest].strip()

@@ -38,7 +38,33 @@ async def announce(
     start: date | None = None,
     end: date | None = None,
 ) -> None:
-    """Announce a change in the transaction that makes it.
+    """Announce a change in the transaction that makes it; the arguments are those of `event`."""
+    await tx.announce(
+        event(
+            name,
+            property_id,
+            entity_id,
+            origin=origin,
+            changed=changed,
+            room_type_ids=room_type_ids,
+            start=start,
+            end=end,
+        )
+    )
+
+
+def event(
+    name: str,
+    property_id: UUID,
+    entity_id: UUID,
+    *,
+    origin: str,
+    changed: Collection[str] = (),
+    room_type_ids: Collection[UUID] = (),
+    start: date | None = None,
+    end: date | None = None,
+) -> Event:
+    """Return the event of a change.
 
     `changed` names the fields, `room_type_ids` and the nights from `start` to `end` (exclusive) say where what can be
     sold may have changed; empty room types mean that nothing did, no dates mean all nights.
@@ -49,4 +75,4 @@ async def announce(
         "start": start.isoformat() if start else None,
         "end": end.isoformat() if end else None,
     }
-    await tx.announce(Event(name, property_id, entity_id, origin, payload))
+    return Event(name, property_id, entity_id, origin, payload)

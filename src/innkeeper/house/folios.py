@@ -137,11 +137,11 @@ async def post_stay(tx: Tx, house: Property, reservation: Reservation, *, leave_
     Raises Conflict (`BALANCE_DUE`) when the last one leaves with something to pay, unless `leave_open`.
     """
     final = reservation.status == StayStatus.CHECKED_OUT
-    gone = {f"accommodation:{row.id}" for row in reservation.rooms if row.status == StayStatus.CHECKED_OUT}
+    staying = {f"accommodation:{row.id}" for row in reservation.rooms if row.status != StayStatus.CHECKED_OUT}
     folio = await _folio(tx, house, reservation)
     posted = {line.reference for line in await repository.folio_lines(tx.session, folio.id)}
     for line in _stay_lines(reservation, final=final):
-        if line.reference in posted or (line.kind == "accommodation" and line.reference not in gone):
+        if line.reference in posted or line.reference in staying:
             continue
         row = FolioLine(kind=line.kind, amount=line.amount, description=line.description, reference=line.reference)
         await _add(tx, house, folio, row)

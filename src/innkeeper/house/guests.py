@@ -1,25 +1,47 @@
 """Keeps the guests and the normal forms that they are matched by."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import phonenumbers
 from nameparser import HumanName
+from nameparser.config import CONSTANTS
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.house import events, repository
 from innkeeper.house.checks import Errors, cleaned
 from innkeeper.house.model import GuestDraft
 from innkeeper.house.tables import Guest
+from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.database import Tx
+
+beginning_of = repository.beginning_of
 
 #: Letters that no Unicode decomposition takes apart.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+#: Words in which the parser of names sees more than a name.
+_MEANINGFUL = frozenset(
+    word.lower()
+    for words in (
+        CONSTANTS.titles,
+        CONSTANTS.first_name_titles,
+        CONSTANTS.suffix_acronyms,
+        CONSTANTS.suffix_acronyms_ambiguous,
+        CONSTANTS.suffix_not_acronyms,
+        CONSTANTS.prefixes,
+        CONSTANTS.non_first_name_prefixes,
+        CONSTANTS.bound_first_names,
+        CONSTANTS.conjunctions,
+        ("née", "nee", "né"),
+    )
+    for word in words
+)
 #: What other systems hold of a guest; a change of the rest concerns the house alone.
 _ANNOUNCED = frozenset({"name", "first_name", "last_name", "email", "phone"})
 
@@ -42,6 +64,7 @@ def normal_email(email: str | None) -> str | None:
     return (email or "").strip().casefold() or None
 
 
+@lru_cache(maxsize=4096)
 def normal_phone(phone: str | None) -> str | None:
     """Return E.164 for a number in international form (+… or 00…), otherwise its digits, None without any.
 
@@ -62,6 +85,7 @@ def normal_phone(phone: str | None) -> str | None:
     return digits[:20]
 
 
+@lru_cache(maxsize=4096)
 def normal_name(name: str) -> str:
     """Return first, middle and last name without titles, in one case and without accents."""
     first, last = _parts(name)
@@ -73,8 +97,16 @@ def normal_name(name: str) -> str:
 @lru_cache(maxsize=4096)
 def _parts(name: str) -> tuple[str, str]:
     """Return first names and last name without titles. Taking a name apart costs as much as a row in the data base."""
+    words = name.split()
+    if len(words) > 1 and all(_is_plain(word) for word in words):
+        return " ".join(words[:-1]), words[-1]
     person = HumanName(name)
     return " ".join(part for part in (person.first, person.middle) if part), person.last
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word is a name and nothing else to the parser: no title, suffix, particle or initial."""
+    return len(word) > 2 and word.isalpha() and word.lower() not in _MEANINGFUL
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -101,9 +133,32 @@ async def create(tx: Tx, property_id: UUID, draft: GuestDraft, *, lenient: bool 
     draft = _made_storable(draft) if lenient else draft
     if not lenient:
         _check(draft, field)
+    guest = _new(property_id, draft)
+    tx.session.add(guest)
+    return guest
+
+
+def checked(property_id: UUID, draft: GuestDraft, *, field: str = "") -> Guest:
+    """Return the guest that `create` would add, for `add_all` to write. Raises Invalid."""
+    _check(draft, field)
+    return _new(property_id, draft)
+
+
+def from_elsewhere(property_id: UUID, draft: GuestDraft) -> Guest:
+    """Return the guest that `create` with `lenient` would add, for `add_all` to write together with others."""
+    guest = _new(property_id, _made_storable(draft))
+    guest.created_at = guest.updated_at = utc_now()
+    return guest
+
+
+async def add_all(tx: Tx, guests: Sequence[Guest]) -> None:
+    """Add guests made by `from_elsewhere`, in one statement; the session does not know them."""
+    await insert_all(tx.session, guests)
+
+
+def _new(property_id: UUID, draft: GuestDraft) -> Guest:
     guest = Guest(id=new_id(), property_id=property_id)
     _apply(guest, _columns(draft))
-    tx.session.add(guest)
     return guest
 
 
@@ -144,9 +199,21 @@ def draft_of(guest: Guest) -> GuestDraft:
     )
 
 
+async def get_all(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
+    """Return guests by id; those that there are none of are not in the answer."""
+    return await repository.guests(session, property_id, ids)
+
+
 async def matching(session: AsyncSession, property_id: UUID, forms: NormalForms, limit: int = 50) -> list[Guest]:
     """Return guests who share the e-mail, the phone, the name, or its last word: candidates for a match."""
     return await repository.guests_like(session, property_id, forms.name, forms.email, forms.phone, limit)
+
+
+async def matching_many(
+    session: AsyncSession, property_id: UUID, forms: Collection[NormalForms]
+) -> Sequence[repository.KnownGuest]:
+    """Return all that `matching` would find for any of the forms, in a few statements; each guest once."""
+    return await repository.known_guests_like(session, property_id, forms)
 
 
 def _check(draft: GuestDraft, field: str) -> None:

@@ -1,7 +1,7 @@
 """Watches that no more rooms are sold than there are: refuses, marks, and lifts the mark when the shortage is gone."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -62,6 +62,30 @@ async def check(
         free.subtract(nights)
     if lacking and not short:
         _refuse(lines, lacking)
+
+
+async def mark(tx: Tx, house: Property, bookings: Sequence[Collection["Line"]]) -> None:
+    """Mark the lines of new bookings as `check` with `short` would, one booking after the other.
+
+    What is sold is read once for all of them. The caller holds the locks of the types.
+    """
+    today = house.business_date
+    wanted = [[(line, list(_nights(line, today))) for line in lines if line.holds] for lines in bookings]
+    every = {night for lines in wanted for _, nights in lines for night in nights}
+    if not every:
+        return
+    types = {room_type_id for room_type_id, _ in every}
+    start = min(night for _, night in every)
+    end = max(night for _, night in every) + timedelta(days=1)
+    window = await availability.load(tx.session, types, start, end)
+    free = {room_type_id: window.types[room_type_id].available for room_type_id in types}
+    for lines in wanted:
+        for line, nights in lines:
+            for room_type_id, night in nights:
+                left = free[room_type_id]
+                left[(night - start).days] -= 1
+                if left[(night - start).days] < 0:
+                    line.overbooked = True
 
 
 async def settle(

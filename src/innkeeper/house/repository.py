@@ -2,12 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
+from typing import cast as cast_type
 from uuid import UUID
 
 from sqlalchemy import (
     Date,
+    Executable,
+    Integer,
     Select,
+    Table,
     Text,
     TextClause,
     Uuid,
@@ -66,15 +71,22 @@ async def locked_property(session: AsyncSession, property_id: UUID) -> Property 
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
-async def take_number(session: AsyncSession, property_id: UUID, counter: InstrumentedAttribute[int]) -> int:
-    """Count up a counter of the property and return the number that nobody else gets."""
-    table = Property.__table__
-    column = table.c[counter.key]
+@cache
+def _counting(counter: str) -> Executable:
     # Past the ORM: nobody looks at the counter of a property that is already loaded.
-    query = table.update().where(table.c.id == property_id).values({column: column + 1}).returning(column)  # type: ignore[attr-defined]
-    taken: int | None = await session.scalar(query)
+    table = cast_type(Table, Property.__table__)
+    column = table.c[counter]
+    step = bindparam("step", type_=Integer())
+    return update(table).where(table.c.id == bindparam("property")).values({column: column + step}).returning(column)
+
+
+async def take_number(
+    session: AsyncSession, property_id: UUID, counter: InstrumentedAttribute[int], count: int = 1
+) -> int:
+    """Count up a counter of the property and return the first of `count` numbers that nobody else gets."""
+    taken: int | None = await session.scalar(_counting(counter.key), {"property": property_id, "step": count})
     assert taken is not None, "the property was read before"  # noqa: S101
-    return taken - 1
+    return taken - count
 
 
 async def has_reservations(session: AsyncSession, property_id: UUID) -> bool:
@@ -85,6 +97,20 @@ async def has_reservations(session: AsyncSession, property_id: UUID) -> bool:
 # --- room types, rooms, maintenance -----------------------------------------------------------------------------------
 
 
+# Statements that every booking makes are put together once: composing one costs as much as running it.
+_ALL_TYPES = (
+    select(RoomType)
+    .where(RoomType.property_id == bindparam("property"), RoomType.deleted_at.is_(None))
+    .order_by(RoomType.id)
+)
+_TYPES = (
+    select(RoomType)
+    .where(RoomType.property_id == bindparam("property"), RoomType.id.in_(bindparam("ids", expanding=True)))
+    .order_by(RoomType.id)
+)
+_LOCKED_TYPES = _TYPES.with_for_update(**_LOCK)
+
+
 async def room_types(
     session: AsyncSession, property_id: UUID, ids: Collection[UUID] | None = None, *, lock: bool = False
 ) -> dict[UUID, RoomType]:
@@ -93,11 +119,14 @@ async def room_types(
     `lock` holds each against other bookings until the transaction ends; always taken in this order, so that two
     bookings never wait for each other.
     """
-    query = select(RoomType).where(RoomType.property_id == property_id).order_by(RoomType.id)
-    query = query.where(RoomType.deleted_at.is_(None)) if ids is None else query.where(RoomType.id.in_(ids))
+    values: dict[str, Any] = {"property": property_id}
+    if ids is None:
+        query = _ALL_TYPES
+    else:
+        query, values["ids"] = _TYPES, list(ids)
     if lock:
-        query = query.with_for_update(**_LOCK)
-    return {row.id: row for row in await session.scalars(query)}
+        query = _LOCKED_TYPES if query is _TYPES else query.with_for_update(**_LOCK)
+    return {row.id: row for row in await session.scalars(query, values)}
 
 
 async def page_of_room_types(
@@ -231,61 +260,73 @@ ROOMS, STAY, CLOSED = "rooms", "stay", "closed"
 
 
 _INVENTORY = """
-    SELECT 'stay' AS kind, room_type_id, NULL AS room_id, check_in AS first, check_out AS last, 1 AS units
+    SELECT 'stay' AS kind, room_type_id, NULL AS room_id, {joined}({check_in} || {check_out}, '') AS dates, 1 AS units
       FROM reservation_rooms
      WHERE room_type_id IN :types AND check_out > :start AND check_in < :end AND status IN :holding {but}
+     GROUP BY room_type_id
     UNION ALL
-    SELECT 'closed', room_type_id, room_id, start, "end", coalesce(units, 1)
+    SELECT 'closed', room_type_id, room_id, {start} || {end}, coalesce(units, 1)
       FROM maintenance
      WHERE room_type_id IN :types AND "end" > :start AND start < :end
     UNION ALL
-    SELECT 'rooms', room_type_id, NULL, NULL, NULL, count(*)
+    SELECT 'rooms', room_type_id, NULL, NULL, count(*)
       FROM rooms
      WHERE room_type_id IN :types AND deleted_at IS NULL
      GROUP BY room_type_id
 """
+_DATES = {"check_in": "check_in", "check_out": "check_out", "start": "start", "end": '"end"'}
+#: How each data base joins texts, and how it writes a date as ISO 8601; SQLite keeps dates as that.
+_DIALECTS = {
+    "sqlite": {"joined": "group_concat", **_DATES},
+    "postgresql": {"joined": "string_agg", **{k: f"to_char({c}, 'YYYY-MM-DD')" for k, c in _DATES.items()}},
+}
 
 
-def _inventory_query(but: str) -> TextClause:
-    return text(_INVENTORY.format(but=but)).bindparams(
+@cache
+def _inventory_query(dialect: str, *, but_one: bool) -> TextClause:
+    but = "AND reservation_id <> :without" if but_one else ""
+    query = text(_INVENTORY.format(but=but, **_DIALECTS[dialect])).bindparams(
         bindparam("types", expanding=True, type_=Uuid()),
         bindparam("start", type_=Date()),
         bindparam("end", type_=Date()),
         bindparam("holding", HOLDING, expanding=True),
     )
-
-
-_ALL_INVENTORY = _inventory_query("")
-_INVENTORY_WITHOUT = _inventory_query("AND reservation_id <> :without").bindparams(bindparam("without", type_=Uuid()))
+    return query.bindparams(bindparam("without", type_=Uuid())) if but_one else query
 
 
 async def inventory(
     session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date, without: UUID | None = None
 ) -> Sequence[Any]:
-    """Return (kind, room type, room, first, last, units) of all that decides what is free, in one statement.
+    """Return (kind, room type, room, dates, units) of all that decides what is free, in one statement.
 
-    `ROOMS` rows count the rooms of a type. `STAY` rows hold a room of the type from `first` to `last` (exclusive);
-    the reservation `without` is left out. `CLOSED` rows close `units` of a type, or the one `room`. Identifiers and
-    dates come as the data base keeps them (text on SQLite, values on PostgreSQL): making tens of thousands of objects
-    of them would take longer than the count.
+    `ROOMS` rows count the rooms of a type. A `STAY` row holds all stays of a type in one text, twenty characters each:
+    arrival and departure; the reservation `without` is left out. `CLOSED` rows close `units` of a type, or the one
+    `room`. Identifiers come as the data base keeps them. Tens of thousands of stays as rows of their own would take ten
+    times as long to fetch as to count.
     """
     values: dict[str, Any] = {"types": list(room_type_ids), "start": start, "end": end}
-    if without is None:
-        return (await session.execute(_ALL_INVENTORY, values)).all()
-    return (await session.execute(_INVENTORY_WITHOUT, {**values, "without": without})).all()
+    if without is not None:
+        values["without"] = without
+    query = _inventory_query(session.get_bind().dialect.name, but_one=without is not None)
+    return (await session.execute(query, values)).all()
 
 
 # --- rates ------------------------------------------------------------------------------------------------------------
+
+
+_RATE_NIGHTS = select(RateNight).where(
+    RateNight.room_type_id.in_(bindparam("types", expanding=True)),
+    RateNight.night >= bindparam("start"),
+    RateNight.night < bindparam("end"),
+)
 
 
 async def rate_nights(
     session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date
 ) -> dict[tuple[UUID, date], RateNight]:
     """Return the nights from `start` to `end` (exclusive) that have a price or rules of their own."""
-    query = select(RateNight).where(
-        RateNight.room_type_id.in_(room_type_ids), RateNight.night >= start, RateNight.night < end
-    )
-    return {(row.room_type_id, row.night): row for row in await session.scalars(query)}
+    values = {"types": list(room_type_ids), "start": start, "end": end}
+    return {(row.room_type_id, row.night): row for row in await session.scalars(_RATE_NIGHTS, values)}
 
 
 # --- guests -----------------------------------------------------------------------------------------------------------
@@ -297,6 +338,12 @@ async def guest(session: AsyncSession, property_id: UUID, guest_id: UUID, *, loc
     if lock:
         query = query.with_for_update(**_LOCK).execution_options(populate_existing=True)
     return await session.scalar(query)
+
+
+async def guests(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
+    """Return guests by id."""
+    query = select(Guest).where(Guest.property_id == property_id, Guest.id.in_(ids))
+    return {guest.id: guest for guest in await session.scalars(query)}
 
 
 async def page_of_guests(
@@ -313,6 +360,65 @@ async def page_of_guests(
     return await _page(session, query, (Guest.name_normal, Guest.id), limit, offset)
 
 
+class KnownGuest(NamedTuple):
+    """What a guest is compared by."""
+
+    id: UUID
+    name_normal: str
+    email_normal: str | None
+    phone_e164: str | None
+    created_at: datetime
+
+
+_KNOWN = (Guest.id, Guest.name_normal, Guest.email_normal, Guest.phone_e164, Guest.created_at)
+
+#: How many beginnings of names are looked up in one statement, and how many guests of each are enough.
+_BEGINNINGS, _ALIKE = 50, 50
+_BEGINNING = """
+    SELECT * FROM (
+        SELECT id, name_normal, email_normal, phone_e164, created_at FROM guests
+        WHERE property_id = :house AND name_normal >= :a{n} AND name_normal < :b{n} ORDER BY name_normal LIMIT {most}
+    ) AS alike{n}
+"""
+_BY_BEGINNINGS = (
+    text(" UNION ALL ".join(_BEGINNING.format(n=n, most=_ALIKE) for n in range(_BEGINNINGS)))
+    .bindparams(bindparam("house", type_=Uuid()))
+    .columns(*_KNOWN)
+)
+
+
+async def known_guests_like(
+    session: AsyncSession, property_id: UUID, forms: Collection[tuple[str, str | None, str | None]]
+) -> list[KnownGuest]:
+    """Return what `guests_like` finds for any of (name, e-mail, phone), each guest once.
+
+    Many guests may share an address or a number, and all of them are returned.
+    """
+    found: dict[UUID, KnownGuest] = {}
+    shared: tuple[tuple[Any, set[str]], ...] = (
+        (Guest.name_normal, {name for name, _, _ in forms if name}),
+        (Guest.email_normal, {email for _, email, _ in forms if email}),
+        (Guest.phone_e164, {phone for _, _, phone in forms if phone}),
+    )
+    for column, values in shared:
+        if values:
+            query = select(*_KNOWN).where(Guest.property_id == property_id, column.in_(values))
+            found |= {row.id: KnownGuest(*row) for row in await session.execute(query)}
+    beginnings = sorted({beginning_of(name) for name, _, _ in forms if name})
+    for at in range(0, len(beginnings), _BEGINNINGS):
+        some = beginnings[at : at + _BEGINNINGS]
+        some += some[-1:] * (_BEGINNINGS - len(some))
+        bounds = {f"{side}{n}": some[n] + end for n in range(_BEGINNINGS) for side, end in (("a", ""), ("b", "\uffff"))}
+        rows = await session.execute(_BY_BEGINNINGS, {"house": property_id, **bounds})
+        found |= {row.id: KnownGuest(*row) for row in rows}
+    return list(found.values())
+
+
+def beginning_of(name: str) -> str:
+    """Return how the names begin that may be a slip of this one."""
+    return name[: max(4, len(name) // 2)]
+
+
 async def guests_like(
     session: AsyncSession, property_id: UUID, name: str, email: str | None, phone: str | None, limit: int
 ) -> list[Guest]:
@@ -325,7 +431,7 @@ async def guests_like(
         found.append(select(Guest.id).where(ours, Guest.phone_e164 == phone).order_by(Guest.id).limit(limit))
     if name:
         found.append(select(Guest.id).where(ours, Guest.name_normal == name).order_by(Guest.id).limit(limit))
-        prefix = name[: max(4, len(name) // 2)]
+        prefix = beginning_of(name)
         begins = (Guest.name_normal >= prefix, Guest.name_normal < prefix + "\uffff")
         found.append(select(Guest.id).where(ours, *begins).order_by(Guest.name_normal).limit(limit))
     if not found:

@@ -1,6 +1,6 @@
 """Makes, changes and ends reservations: a whole booking at a time, checked under a lock, announced with its change."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -25,17 +25,31 @@ async def create(
     overbook: bool = False,
     force: bool = False,
     guest: Guest | None = None,
+    keep: bool = True,
 ) -> Reservation:
     """Book. `overbook` sells rooms that are not there; `force` stores a booking that is a fact elsewhere.
 
     A forced booking is refused nothing: rooms that are not free are marked overbooked, a physical room that is taken is
-    left unassigned under the flag `room_taken`. `guest` spares reading a guest that the caller has at hand.
+    left unassigned under the flag `room_taken`. `guest` spares reading a guest that the caller has at hand. Without
+    `keep` the answer is not of the session, which costs less; to change it, load it.
 
     Raises Invalid, RuleRefused (`STAY_RULES`), Conflict (`NOT_AVAILABLE`, `ROOM_TAKEN`).
     """
     terms = Terms(origin, short=overbook or force, rules=not force, lenient=force)
     house = await properties.get(tx.session, property_id)
-    return await booking.write(tx, house, None, draft, terms, guest)
+    return await booking.write(tx, house, None, draft, terms, guest, keep=keep)
+
+
+async def create_many(
+    tx: Tx, property_id: UUID, drafts: Sequence[tuple[ReservationDraft, Guest]], *, origin: str
+) -> list[Reservation]:
+    """Store new bookings that are facts elsewhere, each as `create` with `force` would, in a few statements.
+
+    Every room must have its amount, name no physical room and not be in house. The answer is in the order of `drafts`
+    and not of the session: to change one, load it. Raises Invalid, ValueError.
+    """
+    house = await properties.get(tx.session, property_id)
+    return await booking.write_many(tx, house, drafts, origin)
 
 
 async def change(
