@@ -1,5 +1,6 @@
 """The migrations make exactly the tables that the code speaks of, on both data bases, and lose no row."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -96,3 +97,13 @@ def _names(connection: Connection) -> set[str | None]:
     if connection.dialect.name == "sqlite":  # expression indexes are not reflected there
         names |= set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'")).scalars())
     return names
+
+
+async def test_processes_that_start_together_take_turns(empty: Database) -> None:
+    others = [Database(empty.url.render_as_string(hide_password=False)) for _ in range(3)]
+    try:
+        await asyncio.gather(*(migrate.upgrade(one) for one in (empty, *others)))
+    finally:
+        for one in others:
+            await one.aclose()
+    assert await migrate.problem(empty) is None

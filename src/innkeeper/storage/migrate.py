@@ -13,16 +13,22 @@ REVISIONS = tuple(sorted(path.name[:4] for path in (_SCRIPTS / "versions").glob(
 HEAD = REVISIONS[-1]
 
 
+#: Held on PostgreSQL until the transaction ends by whoever prepares the data base at a start.
+TAKE_TURNS = text("SELECT pg_advisory_xact_lock(4815162342)")
+
+
 class SchemaNewer(Exception):
     """The data base was written by a newer release; this one would not know what it reads."""
 
 
 async def upgrade(database: Database) -> None:
-    """Run the migrations that are missing, all in one transaction.
+    """Run the migrations that are missing, all in one transaction; processes that start together take turns.
 
     Raises SchemaNewer when the schema is ahead of this release.
     """
     async with database.engine.begin() as connection:
+        if not database.is_sqlite:  # SQLite's BEGIN has taken the only write lock already
+            await connection.execute(TAKE_TURNS)
         await connection.run_sync(_upgrade)
 
 
