@@ -28,9 +28,7 @@ async def disputed(world: World) -> Reservation:
     reservation = await world.only()
     draft = reservations.draft_of(reservation)
     room = replace(draft.rooms[0], stay=Stay(day(3), day(8)), amount=Decimal(600))
-    await world.do(
-        reservations.change, reservation.id, draft=replace(draft, rooms=(room,), total_amount=None)
-    )
+    await world.do(reservations.change, reservation.id, draft=replace(draft, rooms=(room,), total_amount=None))
     world.clock.advance(60)
     world.office.change_dates(order, day(4), day(6))
     await world.sync("inbound")

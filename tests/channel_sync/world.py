@@ -1,4 +1,4 @@
-"""Both sides in one place: a house, a simulated shop, and the wires between them, without sockets and without waiting."""
+"""Both sides in one place: a house, a simulated shop and the wires between them, without sockets and waiting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+from purgatory import AsyncCircuitBreakerFactory
 from sqlalchemy import select
 
 from innkeeper.channel_sync import attention, jobs, repository, room_types, runs, settings
@@ -16,7 +17,7 @@ from innkeeper.channel_sync.events import on_event
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.tables import Attention, ReservationMapping
 from innkeeper.connectors.base import ChannelConnector, RequestBudget
-from innkeeper.connectors.qloapps.config import QloAppsSettings
+from innkeeper.connectors.qloapps.config import BREAKER_THRESHOLD, QloAppsSettings
 from innkeeper.connectors.qloapps.connector import QloAppsConnector
 from innkeeper.domain.ids import DEFAULT_PROPERTY, new_id
 from innkeeper.domain.stay import Stay
@@ -90,7 +91,9 @@ class World:
 
     # --- acts ---------------------------------------------------------------------------------------------------
 
-    async def guest(self, name: str = "Ada Byron", email: str | None = None, phone: str | None = "+390612345678") -> UUID:
+    async def guest(
+        self, name: str = "Ada Byron", email: str | None = None, phone: str | None = "+390612345678"
+    ) -> UUID:
         """Add a guest to the house."""
         async with self.database.write() as tx:
             address = email if email is not None else f"{new_id().hex[-12:]}@guest.example"
@@ -100,9 +103,7 @@ class World:
         """Return a draft of a room for two."""
         nights = last - first
         defaults: dict[str, Any] = {"adults": 2, "amount": Decimal(120 * nights)}
-        return RoomDraft(
-            room_type_id=self.types[kind], stay=Stay(day(first), day(last)), **{**defaults, **values}
-        )
+        return RoomDraft(room_type_id=self.types[kind], stay=Stay(day(first), day(last)), **{**defaults, **values})
 
     async def book(self, *rooms: RoomDraft, guest_id: UUID | None = None, **values: Any) -> Reservation:
         """Take a reservation at the desk."""
@@ -176,33 +177,45 @@ class World:
         return list(self.shop.state.holding_lines())
 
 
-async def make_world(database: Database, *, version: str = "1.7.0", tax_rate: int = 0, **options: Any) -> World:
-    """Build both sides and connect them."""
-    clock = Clock()
-    state = shop(*SHOP_TYPES, version=version, clock=clock, tax_rate=tax_rate, **options)
-    app = qloapps_app(state)
-    state.domain = "shop.test"
+def new_shop(version: str, clock: Clock, *, tax_rate: int = 0, **options: Any) -> QloAppsApp:
+    """Return a shop with the rooms of the house."""
+    app = qloapps_app(shop(*SHOP_TYPES, version=version, clock=clock, tax_rate=tax_rate, **options))
+    app.state.domain = "shop.test"
+    return app
+
+
+def open_channels(
+    database: Database, clock: Clock, keyring: Keyring, wire: httpx2.AsyncBaseTransport
+) -> tuple[Channels, Worker]:
+    """Return what a process of ours holds in memory: the connections and a worker."""
 
     def factory(connection: Mapping[str, Any], budget: RequestBudget) -> ChannelConnector:
         plain = QloAppsSettings.from_mapping({**connection, "retry_delay_seconds": 0.0})
-        return QloAppsConnector(plain, budget, clock=clock, transport=Wire(app=app))
+        # an open circuit waits by the real clock, which no test moves
+        breaker = AsyncCircuitBreakerFactory(BREAKER_THRESHOLD, 1e-9)
+        return QloAppsConnector(plain, budget, clock=clock, transport=wire, breaker=breaker)
 
-    channels = Channels(database, Keyring([new_key()]), factory, clock)
-    world = World(
-        database,
-        app,
-        clock,
-        channels,
-        Worker(
-            database,
-            jobs.handlers(channels),
-            clock=clock,
-            on_dead=jobs.on_dead,
-            on_recovered=jobs.on_recovered,
-        ),
+    channels = Channels(database, keyring, factory, clock)
+    worker = Worker(
+        database, jobs.handlers(channels), clock=clock, on_dead=jobs.on_dead, on_recovered=jobs.on_recovered
     )
     database.subscribers.append(on_event)
-    async with database.write() as tx:
+    return channels, worker
+
+
+async def make_world(database: Database, *, version: str = "1.7.0", tax_rate: int = 0, **options: Any) -> World:
+    """Build both sides and connect them."""
+    clock = Clock()
+    app = new_shop(version, clock, tax_rate=tax_rate, **options)
+    channels, worker = open_channels(database, clock, Keyring([new_key()]), Wire(app=app))
+    world = World(database, app, clock, channels, worker)
+    await furnish(world)
+    return world
+
+
+async def furnish(world: World) -> None:
+    """Put the house into the data base: its room types, rooms, and the settings of the connection."""
+    async with world.database.write() as tx:
         house = await properties.ensure_default(tx, "Harbour House", "UTC", "EUR")
         house.business_date = TODAY
         for product, (name, rooms) in enumerate((("Double", SHOP_TYPES[0].rooms), ("Suite", SHOP_TYPES[1].rooms)), 1):
@@ -220,7 +233,7 @@ async def make_world(database: Database, *, version: str = "1.7.0", tax_rate: in
             world.types[product] = kind.id
             tx.session.add_all([Room(property_id=house.id, room_type_id=kind.id, number=number) for number in rooms])
     await settings.save(
-        channels,
+        world.channels,
         world.property_id,
         {
             "base_url": "http://shop.test",
@@ -229,16 +242,13 @@ async def make_world(database: Database, *, version: str = "1.7.0", tax_rate: in
             "requests_per_minute": 100_000,
         },
     )
-    return world
 
 
 async def connect(world: World, *products: int) -> None:
     """Map room types and go live."""
     async with world.database.write() as tx:
         for product in products or (DOUBLE, SUITE):
-            await room_types.create_mapping(
-                tx, world.property_id, world.types[product], product, 1, "bidirectional"
-            )
+            await room_types.create_mapping(tx, world.property_id, world.types[product], product, 1, "bidirectional")
         config = await repository.config(tx.session, world.property_id)
         assert config is not None
         config.mode = "live"

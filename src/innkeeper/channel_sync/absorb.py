@@ -23,9 +23,9 @@ from innkeeper.channel_sync.customers import ORIGIN, guest_of
 from innkeeper.channel_sync.drafts import house_draft, new_key
 from innkeeper.channel_sync.logs import conflict_document, decisions, inbound_log
 from innkeeper.channel_sync.result import SyncResult
-from innkeeper.channel_sync.states import State, local_state, remote_state
-from innkeeper.channel_sync.tables import ReservationMapping
-from innkeeper.channel_sync.work import queue_details, queue_push
+from innkeeper.channel_sync.states import State, frees_rooms, local_state, remote_state
+from innkeeper.channel_sync.tables import ReservationMapping, SyncLog
+from innkeeper.channel_sync.work import queue_details, queue_push, queue_refused
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import BookingState, ChannelBooking
 from innkeeper.domain.stay import StayStatus
@@ -41,10 +41,11 @@ async def absorb(book: Book, booking: ChannelBooking, result: SyncResult) -> str
         if mapping is not None and mapping.qloapps_order_id is None:
             return await adopt(book, mapping, booking)
         if mapping is not None:
-            return await _note_double(book, mapping, booking)
+            return await _note_double(book, mapping.local_reservation_id, mapping.qloapps_order_id, booking)
     if mapping is None:
-        if await repository.is_former_order(book.tx.session, book.property_id, booking.order_id):
-            return "skip"
+        former = await repository.former_order(book.tx.session, book.property_id, booking.order_id)
+        if former is not None:
+            return await _note_double(book, former.reservation_id, None, booking)
         return await _create(book, booking, result)
     if mapping.remote_digest == booking.digest:
         return "skip"
@@ -67,18 +68,25 @@ async def adopt(book: Book, mapping: ReservationMapping, booking: ChannelBooking
     return "update"
 
 
-async def _note_double(book: Book, mapping: ReservationMapping, booking: ChannelBooking) -> str:
-    """A second booking under one reference is nobody's stay; it holds a room until a person cancels it there."""
-    if booking.held:
+async def _note_double(book: Book, reservation_id: UUID, first: int | None, booking: ChannelBooking) -> str:
+    """A second booking of one reservation is nobody's stay; it holds a room until a person cancels it there.
+
+    That is a copy under the same reference, or an earlier booking whose rooms were brought back after a new one was
+    made.
+    """
+    if first is None:
+        mapping = await repository.mapping_of_reservation(book.tx.session, book.property_id, reservation_id)
+        first = mapping.qloapps_order_id if mapping else None
+    if booking.state is BookingState.OPEN and booking.held:
         await attention.open_cause(
             book.tx,
             book.property_id,
             "double_there",
             str(booking.order_id),
-            reservation_id=mapping.local_reservation_id,
+            reservation_id=reservation_id,
             order_id=booking.order_id,
             order=booking.order_id,
-            first=mapping.qloapps_order_id,
+            first=first or "that is being made",
         )
     else:
         await attention.close_cause(book.tx, book.property_id, "double_there", str(booking.order_id))
@@ -92,8 +100,19 @@ async def _create(book: Book, booking: ChannelBooking, result: SyncResult) -> st
     draft = house_draft(remote, booking, guest_id, book.types, None)
     reservation = await reservations.create(book.tx, book.property_id, draft, origin=ORIGIN, force=True)
     await book.tx.session.flush()  # the mapping points at the reservation's row
-    rename = new_ids(remote, reservation, set())
-    remote = renamed(remote, rename)
+    mapping = new_mapping(book, booking, reservation, remote)
+    book.tx.session.add(mapping)
+    book.by_order[booking.order_id] = mapping
+    await _mark(book, booking, reservation)
+    await queue_details(book.tx, book.property_id, booking.order_id)
+    book.tx.session.add(creation_log(book, booking, reservation))
+    result.act(action="create", order_id=booking.order_id, reservation=reservation.confirmation)
+    return "create"
+
+
+def new_mapping(book: Book, booking: ChannelBooking, reservation: Reservation, remote: State) -> ReservationMapping:
+    """Return what is remembered of a booking that has just become a reservation."""
+    remote = renamed(remote, new_ids(remote, reservation, set()))
     mapping = ReservationMapping(
         property_id=book.property_id,
         local_reservation_id=reservation.id,
@@ -105,13 +124,12 @@ async def _create(book: Book, booking: ChannelBooking, result: SyncResult) -> st
     )
     note_remote(mapping, booking, remote)
     agree_on_unmapped(mapping, remote)
-    book.tx.session.add(mapping)
-    book.by_order[booking.order_id] = mapping
-    await _mark(book, booking, reservation)
-    await queue_details(book.tx, book.property_id, booking.order_id)
-    _write_log(book, booking, reservation.id, "create", {"flags": list(reservation.flags)})
-    result.act(action="create", order_id=booking.order_id, reservation=reservation.confirmation)
-    return "create"
+    return mapping
+
+
+def creation_log(book: Book, booking: ChannelBooking, reservation: Reservation) -> SyncLog:
+    """Return the row that says that a booking became a reservation."""
+    return _log(book, booking, reservation.id, "create", {"flags": list(reservation.flags)})
 
 
 async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooking, result: SyncResult) -> str:
@@ -136,6 +154,8 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
     rename = new_ids(outcome.state, changed, known)
     keep_agreed(book, mapping, changed, outcome, rename)
     note_remote(mapping, booking, renamed(remote, rename))
+    if frees_rooms(agreed_remote, remote):
+        await queue_refused(book.tx, book.property_id)
     await _mark(book, booking, changed)
     await _settle_conflicts(book, mapping, booking, changed, outcome)
     operation = "conflict" if outcome.conflicts else "update" if outcome.taken else "skip"
@@ -173,7 +193,7 @@ async def _mark(book: Book, booking: ChannelBooking, reservation: Reservation) -
     await _open_or_close(book, "overbooked", key, held and "overbooked" in reservation.flags, reservation, facts)
     foreign = held and booking.currency != book.currency
     await _open_or_close(book, "foreign_currency", key, foreign, reservation, {**facts, "currency": booking.currency})
-    halfway = booking.state is BookingState.OPEN and not booking.held and bool(booking.lines)
+    halfway = not held and booking.state is BookingState.OPEN and not booking.held and bool(booking.lines)
     await _open_or_close(book, "reopened_without_rooms", key, halfway, reservation, facts)
     add = frozenset({"foreign_currency"} if foreign else set()) | ({"reopened_without_rooms"} if halfway else set())
     remove = frozenset({"foreign_currency", "reopened_without_rooms", "gone_at_channel"}) - add
@@ -223,13 +243,18 @@ async def _settle_conflicts(
             order_id=booking.order_id,
             confirmation=reservation.confirmation,
         )
-        if booking.state is not BookingState.OPEN and reservation.status == StayStatus.CHECKED_IN:
+        gone = booking.state is not BookingState.OPEN or not booking.held
+        if gone and reservation.status == StayStatus.CHECKED_IN:
             start_new_generation(book.tx.session, mapping)
     if outcome.conflicts or outcome.guest_in_house or differs_from_agreed(book, mapping, reservation):
         await queue_push(book.tx, book.property_id, reservation.id)
 
 
 def _write_log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> None:
+    book.tx.session.add(_log(book, booking, local_id, operation, decision))
+
+
+def _log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> SyncLog:
     row = inbound_log(book.property_id, booking, local_id, operation, book.sync_state_id)
     row.response_data = decision
-    book.tx.session.add(row)
+    return row

@@ -86,7 +86,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "double_there": Cause(
         "QloApps has the same reservation twice",
-        "Booking {order} carries the reference of booking {first} and holds a room that nobody will use.",
+        "Booking {order} stands for the same guests as booking {first} and holds a room that nobody will use.",
         "Cancel booking {order} in QloApps.",
         retry=False,
     ),

@@ -1,5 +1,6 @@
 """Makes the broker agree with a reservation of the house, as it is now and whatever happened before."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,9 @@ from innkeeper.channel_sync.customers import ORIGIN, remember
 from innkeeper.channel_sync.logs import outbound_log
 from innkeeper.channel_sync.plans import Plan, decide
 from innkeeper.channel_sync.result import SyncResult
-from innkeeper.channel_sync.states import State, remote_state
+from innkeeper.channel_sync.states import State, frees_rooms, remote_state
 from innkeeper.channel_sync.tables import ReservationMapping
-from innkeeper.channel_sync.work import queue_push
+from innkeeper.channel_sync.work import queue_push, queue_refused
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import WriteResult
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
@@ -33,12 +34,6 @@ _SURE = Decimal(1)
 
 #: Marks that only this module sets and takes away.
 _SENT_FLAGS = frozenset({"adjusted_for_channel", "differs_at_channel"})
-
-_ADJUSTMENTS = {
-    "guest_name_adjusted": "The name has characters or a length that it refuses; it was shortened to what it takes.",
-    "guest_phone_placeholder": "It demands a phone number; a placeholder was sent.",
-    "guest_email_placeholder": "It demands an e-mail address; a placeholder was sent.",
-}
 
 
 async def push(link: Link, reservation_id: UUID, result: SyncResult, *, dry_run: bool = False) -> Outcome[str]:
@@ -139,7 +134,7 @@ async def _settle(
         if isinstance(answer, Done):
             await _agree(book, mapping, reservation, plan, answer.value)
         else:
-            await _note_failure(book, mapping, reservation, answer)
+            await _note_failure(book, mapping, reservation, answer, plan.sent_version_at)
         tx.session.add(
             outbound_log(
                 link.property_id,
@@ -192,7 +187,7 @@ async def _agree(
         settle_found(book, mapping, reservation, written.booking)
         await queue_push(tx, book.property_id, reservation.id)
     else:
-        _agree_as_sent(book, mapping, reservation, plan, written)
+        await _agree_as_sent(book, mapping, reservation, plan, written)
     flags = {flag for flag in reservation.flags if flag in _SENT_FLAGS}
     wanted = {"adjusted_for_channel"} if written.adjusted else set()
     wanted |= {"differs_at_channel"} if written.mismatches else set()
@@ -206,21 +201,23 @@ async def _agree(
             origin=ORIGIN,
         )
     facts: dict[str, Any] = {"reservation_id": reservation.id, "order_id": written.booking.order_id}
-    await _tell(book, "adjusted", reservation, facts, [_ADJUSTMENTS.get(a, a) for a in written.adjusted])
     await _tell(book, "differs_there", reservation, facts, list(written.mismatches))
 
 
-def _agree_as_sent(
+async def _agree_as_sent(
     book: Book, mapping: ReservationMapping, reservation: Reservation, plan: Plan, written: WriteResult
 ) -> None:
     """Both sides agree: ours on what was sent, theirs on what stands there now."""
     sent = plan.sent or State(False, {})
     booking = written.booking
+    before = State.from_json(mapping.agreed_remote) if mapping.agreed_remote else None
     rooms = {
         key: {**room, "line": written.line_ids.get(key, room.get("line"))} for key, room in sent.rooms.items()
     } or (mapping.agreed_remote or {}).get("rooms", {})
     remote = remote_state(booking, name_lines(booking, rooms))
     note_remote(mapping, booking, remote)
+    if before is not None and frees_rooms(before, remote):
+        await queue_refused(book.tx, book.property_id)
     if sent.cancelled:
         sent = State(True, (mapping.agreed_local or {}).get("rooms", {}))
     mapping.agreed_local = sent.to_json()
@@ -229,7 +226,11 @@ def _agree_as_sent(
 
 
 async def _note_failure(
-    book: Book, mapping: ReservationMapping, reservation: Reservation, answer: Refused | Later | Unknown
+    book: Book,
+    mapping: ReservationMapping,
+    reservation: Reservation,
+    answer: Refused | Later | Unknown,
+    sent_version_at: datetime | None,
 ) -> None:
     tx, key = book.tx, str(reservation.id)
     facts: dict[str, Any] = {
@@ -242,6 +243,7 @@ async def _note_failure(
         await attention.open_cause(tx, book.property_id, "in_doubt", key, **facts)
     elif isinstance(answer, Refused) and answer.code == NOT_AVAILABLE:
         mapping.status = "refused"
+        mapping.last_local_update = sent_version_at
         await attention.open_cause(tx, book.property_id, "refused_booking", key, detail=answer.message, **facts)
 
 

@@ -110,10 +110,10 @@ async def mappings_of_orders(
     return found
 
 
-async def is_former_order(session: AsyncSession, property_id: UUID, order_id: int) -> bool:
-    """Whether the order was made by an earlier generation of one of our bookings."""
-    query = select(FormerOrder.order_id).where(FormerOrder.property_id == property_id, FormerOrder.order_id == order_id)
-    return (await session.scalar(query)) is not None
+async def former_order(session: AsyncSession, property_id: UUID, order_id: int) -> FormerOrder | None:
+    """Return what is known of an order that was made by an earlier generation of one of our bookings."""
+    query = select(FormerOrder).where(FormerOrder.property_id == property_id, FormerOrder.order_id == order_id)
+    return (await session.scalars(query)).one_or_none()
 
 
 async def mappings_of_references(
@@ -144,9 +144,10 @@ async def reservation_mappings(
 
 
 async def unsent_reservations(session: AsyncSession, property_id: UUID, since: Any) -> Sequence[UUID]:
-    """Return reservations that end on or after `since`, hold a room and have no booking there."""
+    """Return reservations that end on or after `since`, hold a room, have no booking there and were not refused one."""
     mapped = select(ReservationMapping.local_reservation_id).where(
-        ReservationMapping.property_id == property_id, ReservationMapping.qloapps_order_id.is_not(None)
+        ReservationMapping.property_id == property_id,
+        or_(ReservationMapping.qloapps_order_id.is_not(None), ReservationMapping.status == "refused"),
     )
     query = select(Reservation.id).where(
         Reservation.property_id == property_id,
@@ -161,9 +162,17 @@ async def unsettled_mappings(session: AsyncSession, property_id: UUID) -> Sequen
     """Return reservations whose mapping says that something is still to be sent or found out."""
     query = select(ReservationMapping.local_reservation_id).where(
         ReservationMapping.property_id == property_id,
-        ReservationMapping.status.in_(("pending", "in_doubt", "refused", "partial")),
+        ReservationMapping.status.in_(("pending", "in_doubt", "partial")),
     )
     return (await session.scalars(query)).all()
+
+
+async def refused_reservations(session: AsyncSession, property_id: UUID) -> Sequence[UUID]:
+    """Return reservations for which the broker had no room when they were last sent."""
+    query = select(ReservationMapping.local_reservation_id).where(
+        ReservationMapping.property_id == property_id, ReservationMapping.status == "refused"
+    )
+    return (await session.scalars(query.order_by(ReservationMapping.created_at))).all()
 
 
 async def changed_since_agreed(session: AsyncSession, property_id: UUID) -> Sequence[UUID]:

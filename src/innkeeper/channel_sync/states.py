@@ -142,6 +142,22 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tu
     return {p: (before.get(p), after.get(p)) for p in paths if before.get(p) != after.get(p)}
 
 
+def frees_rooms(before: State, after: State) -> bool:
+    """Whether a side gave up nights between two states, so that what found no room there may find one now."""
+    if before.cancelled:
+        return False
+    if after.cancelled:
+        return True
+    return any(_frees(room, after.rooms.get(key)) for key, room in before.rooms.items())
+
+
+def _frees(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
+    if after is None or after["type"] != before["type"]:
+        return True
+    left = after["status"] == StayStatus.CHECKED_OUT and before["status"] != StayStatus.CHECKED_OUT
+    return bool(left or after["stay"][0] > before["stay"][0] or after["stay"][1] < before["stay"][1])
+
+
 def same_fact(path: str, ours: Any, theirs: Any) -> bool:
     """Whether two facts mean the same; amounts may differ by the cents that a shop's rounding makes."""
     if ours == theirs:

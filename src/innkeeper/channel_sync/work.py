@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.connection import lane
 from innkeeper.jobs.queue import JobSpec, enqueue
 from innkeeper.storage.database import Tx
@@ -23,6 +24,12 @@ _PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, DETAILS: 70, PRUNE: 90}
 async def queue_push(tx: Tx, property_id: UUID, reservation_id: UUID) -> UUID:
     """Make QloApps agree with this reservation; however often it is asked for, it is one job."""
     return await _queue(tx, PUSH, property_id, str(reservation_id), {"reservation_id": str(reservation_id)})
+
+
+async def queue_refused(tx: Tx, property_id: UUID) -> None:
+    """Send again what found no room there: some nights have just been given up."""
+    for reservation_id in await repository.refused_reservations(tx.session, property_id):
+        await queue_push(tx, property_id, reservation_id)
 
 
 async def queue_poll(tx: Tx, property_id: UUID) -> UUID:

@@ -92,6 +92,7 @@ class QloAppsAmender:
             return refused
         work = _Work(draft, facts, now, now)
         await self._look_closer(work)
+        await self._move_in_place(work)
         outcome = await self._change_rooms(work)
         if outcome is not None:
             return outcome
@@ -131,6 +132,14 @@ class QloAppsAmender:
             for pair in free
             if not (work.facts.is_snapshot and work.services(pair.line.line_id)) or work.no_put
         )
+
+    async def _move_in_place(self, work: _Work) -> None:
+        """Change dates in the lines' own rooms, before QloApps gives rooms that look free until then to new lines."""
+        moved = [pair for pair in work.matched.pairs if pair.dates_differ and pair.line.line_id in work.in_place]
+        for pair in moved:
+            await self._lines.update(pair.line.line_id, _date_fields(pair))
+        if moved:
+            work.booking = await self._writer.reload(work.booking)
 
     async def _in_free_rooms(self, moved: Sequence[Pair], work: _Work) -> list[Pair]:
         """Return the pairs whose room nobody else holds on the new dates, other rooms of this booking included."""
@@ -288,11 +297,9 @@ class QloAppsAmender:
         for pair in matched.pairs:
             changes = self._writer.line_changes(pair, work.facts)
             if pair.dates_differ and pair.line.line_id in work.in_place:
-                stay = pair.draft.stay
-                changes |= {"date_from": f"{stay.check_in} 00:00:00", "date_to": f"{stay.check_out} 00:00:00"}
+                changes |= _date_fields(pair)
             if pair.price_differs and (work.no_put or pair.line.line_id in work.priced_in_place):
-                net = pricing.net_of(pair.draft.gross, _own_rate(pair.line))
-                changes |= {"total_price_tax_excl": f"{net}", "total_price_tax_incl": f"{pair.draft.gross}"}
+                changes |= _price_fields(pair)
                 work.priced_in_place |= {pair.line.line_id}
             if changes:
                 await self._lines.update(pair.line.line_id, changes)
@@ -330,7 +337,17 @@ class QloAppsAmender:
                     factors[line.line_id] *= pricing.proportion(wanted, line.net) if attempt else known
             if attempt:
                 flags.append(PRICE_CORRECTED)
+        await self._set_prices_in_place(work)
         return flags
+
+    async def _set_prices_in_place(self, work: _Work) -> None:
+        """Set prices that no PUT of the booking could: of two lines alike in one room it reaches only the later one."""
+        wrong = [pair for pair in work.matched.pairs if pair.price_differs]
+        for pair in wrong:
+            await self._lines.update(pair.line.line_id, _price_fields(pair))
+            work.priced_in_place |= {pair.line.line_id}
+        if wrong:
+            work.booking = await self._writer.reload(work.booking)
 
     def _services_outlived(self, work: _Work, pair: Pair) -> bool:
         """Whether a line in place has nightly services that still count the nights of before."""
@@ -452,6 +469,18 @@ def _services_wrong(wanted: Mapping[int, Sequence[ServiceItem]], after: BookingD
                     f"{item.total_net} was expected."
                 )
     return told
+
+
+def _date_fields(pair: Pair) -> dict[str, str]:
+    """Return the fields of a line that make its dates those of the draft."""
+    stay = pair.draft.stay
+    return {"date_from": f"{stay.check_in} 00:00:00", "date_to": f"{stay.check_out} 00:00:00"}
+
+
+def _price_fields(pair: Pair) -> dict[str, str]:
+    """Return the fields of a line that make its price that of the draft; the order's total does not follow."""
+    net = pricing.net_of(pair.draft.gross, _own_rate(pair.line))
+    return {"total_price_tax_excl": f"{net}", "total_price_tax_incl": f"{pair.draft.gross}"}
 
 
 def _own_rate(line: ChannelLine) -> Decimal:

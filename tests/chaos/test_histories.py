@@ -1,0 +1,93 @@
+"""The long run of random histories: many thousands, over all processors, with a printed seed.
+
+``INNKEEPER_CHAOS_EXAMPLES`` says how many (10,000 when unset), ``INNKEEPER_CHAOS_SEED`` repeats a run. The histories
+of a seed are always the same ones, but two parts of them are not: ids are made from the time, and so rows that were
+made in the same millisecond may come in another order.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.channel_sync import inline_sqlite
+from tests.channel_sync.histories import History, Stage, histories, run
+from tests.channel_sync.oracle import check
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(0)]
+
+#: Histories of one task of the pool, and so of one hypothesis run.
+PART = 250
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a part: how many histories were told, how often a process died, and what was found."""
+
+    number: int
+    told: int
+    deaths: int
+    failure: str | None
+
+
+def tell_part(number: int, first_seed: int, count: int) -> Told:
+    """Tell a part of the histories in this process; the first failure is made as short as hypothesis can make it."""
+    inline_sqlite.install()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+    stage, told, deaths = Stage(), 0, 0
+    failure: str | None = None
+    with asyncio.Runner() as runner:
+        runner.run(stage.furnish())
+
+        @seed(first_seed + number)
+        @settings(
+            max_examples=count,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        )
+        @given(history=histories())
+        def tell(history: History) -> None:
+            nonlocal told, deaths
+            told += 1
+            deaths += run(history, stage, check, runner)
+
+        try:
+            tell()
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is what the run has found
+            notes = "\n".join(getattr(error, "__notes__", ()))
+            failure = f"{type(error).__name__}: {error}\n{notes}"
+        finally:
+            stage.remove()
+    return Told(number, told, deaths, failure)
+
+
+def test_ten_thousand_histories_end_with_both_sides_equal() -> None:
+    examples = int(os.environ.get("INNKEEPER_CHAOS_EXAMPLES", "10000"))
+    first_seed = int(os.environ.get("INNKEEPER_CHAOS_SEED") or secrets.randbelow(2**31))
+    print(f"\nseed {first_seed}: INNKEEPER_CHAOS_SEED={first_seed} repeats this run", flush=True)
+    parts = [min(PART, examples - start) for start in range(0, examples, PART)]
+    started, told, deaths, failures = time.monotonic(), 0, 0, []
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=8) as pool:
+        running = [pool.submit(tell_part, number, first_seed, count) for number, count in enumerate(parts)]
+        for done in as_completed(running):
+            part = done.result()
+            told, deaths = told + part.told, deaths + part.deaths
+            failures += [part.failure] if part.failure else []
+            rate = told / (time.monotonic() - started)
+            print(f"{told} histories, {deaths} kills, {len(failures)} failures, {rate:.1f} histories/s", flush=True)
+            if part.failure:
+                print(part.failure, flush=True)
+    assert failures == []
+    assert told >= examples
