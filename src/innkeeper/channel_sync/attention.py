@@ -122,15 +122,16 @@ async def open_cause(
     reservation_id: UUID | None = None,
     order_id: int | None = None,
     job_id: UUID | None = None,
+    times: int = 1,
     **facts: Any,
 ) -> None:
-    """Open the cause, or note that it was seen again. `facts` fill the placeholders; no guest's data among them."""
+    """Open the cause, or note that it was seen again, so many times. `facts` fill the placeholders; no guest's data."""
     row = await repository.open_attention(tx.session, property_id, kind, key)
     if row is None:
-        row = Attention(property_id=property_id, kind=kind, key=key)
+        row = Attention(property_id=property_id, kind=kind, key=key, times_seen=times)
         tx.session.add(row)
     else:
-        row.times_seen += 1
+        row.times_seen += times
         row.last_seen_at = utc_now()
     cause = CAUSES[kind]
     row.title = _fill(cause.title, facts)[:300]

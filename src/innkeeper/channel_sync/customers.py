@@ -1,16 +1,18 @@
 """Finds or makes the guest that a customer of the broker is, and remembers who is who."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
 from innkeeper.channel_sync.book import Book
-from innkeeper.channel_sync.guest_matching import GuestMatch, best_match
+from innkeeper.channel_sync.guest_matching import Candidates, GuestMatch, best_match
 from innkeeper.channel_sync.tables import CustomerMapping
 from innkeeper.domain.channel import ChannelBooking, ChannelCustomer
 from innkeeper.house import guests
 from innkeeper.house.model import GuestDraft
 from innkeeper.house.tables import Guest
+from innkeeper.storage.bulk import insert_all
 
 #: Addresses that we made up for guests without one; nobody can be recognised by them.
 PLACEHOLDER_DOMAIN = "@guest.invalid"
@@ -22,8 +24,7 @@ async def guest_of(book: Book, booking: ChannelBooking) -> UUID:
     """Return the guest of a booking: known before, matched with enough confidence, or new. Never merges silently."""
     customer = booking.customer
     if customer is None:
-        unnamed = GuestDraft(name=f"Guest of booking {booking.reference or booking.order_id}")
-        return (await guests.create(book.tx, book.property_id, unnamed, lenient=True)).id
+        return (await guests.create(book.tx, book.property_id, unnamed(booking), lenient=True)).id
     mapping = book.customers.get(customer.customer_id)
     if mapping is not None:
         await _follow(book, mapping, customer)
@@ -41,10 +42,53 @@ async def guest_of(book: Book, booking: ChannelBooking) -> UUID:
 
 async def find_match(book: Book, customer: ChannelCustomer) -> GuestMatch | None:
     """Return the likeliest guest for a customer, whatever its score."""
+    forms = forms_of(customer)
+    return best_match(forms, await guests.matching(book.tx.session, book.property_id, forms))
+
+
+def forms_of(customer: ChannelCustomer) -> guests.NormalForms:
+    """Return what a customer is compared by; an address that we made up says nothing."""
     email = None if customer.email.endswith(PLACEHOLDER_DOMAIN) else customer.email
-    forms = guests.normal_forms(f"{customer.first_name} {customer.last_name}", email, customer.phone)
-    candidates = await guests.matching(book.tx.session, book.property_id, forms)
-    return best_match(replace(customer, email=email or ""), candidates)
+    return guests.normal_forms(f"{customer.first_name} {customer.last_name}", email, customer.phone)
+
+
+async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[Guest]:
+    """Return the guest of each booking as `guest_of` would one after the other, in a few statements.
+
+    Customers who are known must not have changed since they were last seen. Guests made here are written, and are not
+    the session's.
+    """
+    session, threshold = book.tx.session, book.config.guest_match_threshold
+    strangers = {b.customer.customer_id: b.customer for b in bookings if b.customer}
+    forms = {i: forms_of(customer) for i, customer in strangers.items() if i not in book.customers}
+    candidates = Candidates(await guests.matching_many(session, book.property_id, forms.values()))
+    made: dict[UUID, Guest] = {}
+    mappings: list[CustomerMapping] = []
+    ids: list[UUID] = []
+    for booking in bookings:
+        customer = booking.customer
+        if customer is not None and customer.customer_id in book.customers:
+            ids.append(book.customers[customer.customer_id].local_guest_id)
+            continue
+        own = None if customer is None else forms[customer.customer_id]
+        match = None if own is None else best_match(own, candidates.like(own))
+        if match is not None and match.score >= threshold:
+            found = (match.guest.id, match.method, match.score, match.reasons)
+        else:
+            draft = unnamed(booking) if customer is None else draft_of(customer)
+            guest = guests.from_elsewhere(book.property_id, draft)
+            made[guest.id] = guest
+            candidates.add(guest)
+            found = (guest.id, "created", Decimal(1), _why_new(match, threshold))
+        ids.append(found[0])
+        if customer is not None:
+            mapping = mapping_of(book, customer, *found)
+            mappings.append(mapping)
+            book.customers[customer.customer_id] = mapping
+    await guests.add_all(book.tx, list(made.values()))
+    await insert_all(session, mappings)
+    known = await guests.get_all(session, book.property_id, set(ids) - made.keys())
+    return [made.get(guest_id) or known[guest_id] for guest_id in ids]
 
 
 def remember(
@@ -53,7 +97,16 @@ def remember(
     """Keep who the customer is, unless it is known already."""
     if customer.customer_id in book.customers:
         return
-    mapping = CustomerMapping(
+    mapping = mapping_of(book, customer, guest_id, method, score, reasons)
+    book.tx.session.add(mapping)
+    book.customers[customer.customer_id] = mapping
+
+
+def mapping_of(
+    book: Book, customer: ChannelCustomer, guest_id: UUID, method: str, score: Decimal, reasons: tuple[str, ...]
+) -> CustomerMapping:
+    """Return the row that says who a customer is."""
+    return CustomerMapping(
         property_id=book.property_id,
         local_guest_id=guest_id,
         qloapps_customer_id=customer.customer_id,
@@ -62,8 +115,11 @@ def remember(
         reasons=list(reasons),
         last_seen=seen(customer),
     )
-    book.tx.session.add(mapping)
-    book.customers[customer.customer_id] = mapping
+
+
+def unnamed(booking: ChannelBooking) -> GuestDraft:
+    """Return the guest of a booking that names none."""
+    return GuestDraft(name=f"Guest of booking {booking.reference or booking.order_id}")
 
 
 def draft_of(customer: ChannelCustomer) -> GuestDraft:

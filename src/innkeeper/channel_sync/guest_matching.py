@@ -1,14 +1,17 @@
 """Finds the guest of ours that a customer of theirs is: by e-mail, phone, then name, with a score and its reasons."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
-from innkeeper.domain.channel import ChannelCustomer
-from innkeeper.house.guests import NormalForms, normal_forms
-from innkeeper.house.tables import Guest
+from innkeeper.house.guests import NormalForms, beginning_of
 
 EMAIL_SCORE = Decimal("1.00")
 PHONE_SCORE = Decimal("0.95")
@@ -18,29 +21,91 @@ OTHER_NAME_PENALTY = Decimal("0.30")
 NAME_SCORE = Decimal("0.70")
 CLOSE_NAME_SCORE = Decimal("0.55")
 SECOND_SIGN = Decimal("0.20")
+#: From this likeness on, in percent, a name may be a slip of another.
+CLOSE_NAME = 90
+#: Of all who share one thing with somebody, so many are looked at.
+MOST_ALIKE = 50
+
+
+class Comparable(Protocol):
+    """What of a guest is compared; a row of the data base or a part of one."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def name_normal(self) -> str: ...
+    @property
+    def email_normal(self) -> str | None: ...
+    @property
+    def phone_e164(self) -> str | None: ...
+    @property
+    def created_at(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
 class GuestMatch:
     """A guest who may be the customer. `score` from 0 to 1; `method` is what found him."""
 
-    guest: Guest
+    guest: Comparable
     method: str
     score: Decimal
     reasons: tuple[str, ...]
 
 
-def best_match(customer: ChannelCustomer, candidates: Sequence[Guest]) -> GuestMatch | None:
-    """Return the likeliest guest among the candidates, None when nothing speaks for any of them.
+class Candidates:
+    """Guests whom many customers are compared with: finds those who share something without looking at all."""
+
+    def __init__(self, known: Iterable[Comparable]) -> None:
+        """Raises nothing. `known` are what `guests.matching_many` returned."""
+        self._by_email: dict[str, list[Comparable]] = {}
+        self._by_phone: dict[str, list[Comparable]] = {}
+        self._by_name: dict[str, list[Comparable]] = {}
+        self._names: list[str] = []
+        for guest in sorted(known, key=lambda one: str(one.id)):
+            self._note(guest)
+        self._names = sorted(self._by_name)
+
+    def add(self, guest: Comparable) -> None:
+        """Take in a guest who was made just now."""
+        if guest.name_normal not in self._by_name:
+            insort(self._names, guest.name_normal)
+        self._note(guest)
+
+    def _note(self, guest: Comparable) -> None:
+        self._by_name.setdefault(guest.name_normal, []).append(guest)
+        if guest.email_normal:
+            self._by_email.setdefault(guest.email_normal, []).append(guest)
+        if guest.phone_e164:
+            self._by_phone.setdefault(guest.phone_e164, []).append(guest)
+
+    def like(self, forms: NormalForms) -> list[Comparable]:
+        """Return those who share e-mail, phone or name, or whose name begins alike and is nearly the same."""
+        found = [
+            *self._by_email.get(forms.email or "", ())[:MOST_ALIKE],
+            *self._by_phone.get(forms.phone or "", ())[:MOST_ALIKE],
+            *self._by_name.get(forms.name, ())[:MOST_ALIKE],
+        ]
+        if forms.name:
+            beginning = beginning_of(forms.name)
+            first, last = bisect_left(self._names, beginning), bisect_left(self._names, beginning + "\uffff")
+            alike = process.extract_iter(
+                forms.name, self._names[first:last], scorer=fuzz.token_sort_ratio, score_cutoff=CLOSE_NAME
+            )
+            for name, *_ in islice(alike, MOST_ALIKE):
+                found += self._by_name[name][:MOST_ALIKE]
+        return list({guest.id: guest for guest in found}.values())
+
+
+def best_match(forms: NormalForms, candidates: Iterable[Comparable]) -> GuestMatch | None:
+    """Return the likeliest guest for somebody with these normal forms, None when nothing speaks for any candidate.
 
     Of equal scores the guest who has been with us longest wins, so that the answer never depends on row order.
     """
-    forms = normal_forms(f"{customer.first_name} {customer.last_name}", customer.email, customer.phone)
     matches = [match for match in (_score(forms, guest) for guest in candidates) if match is not None]
     return min(matches, key=lambda m: (-m.score, m.guest.created_at, str(m.guest.id)), default=None)
 
 
-def _score(forms: NormalForms, guest: Guest) -> GuestMatch | None:
+def _score(forms: NormalForms, guest: Comparable) -> GuestMatch | None:
     similarity = fuzz.token_sort_ratio(forms.name, guest.name_normal) if forms.name and guest.name_normal else 0.0
     same_email = forms.email is not None and forms.email == guest.email_normal
     same_phone = _is_real(forms.phone) and forms.phone == guest.phone_e164
@@ -54,7 +119,7 @@ def _score(forms: NormalForms, guest: Guest) -> GuestMatch | None:
     elif similarity == 100:
         method, score = "name", NAME_SCORE
         reasons.append("same name")
-    elif similarity >= 90:
+    elif similarity >= CLOSE_NAME:
         method, score = "name", CLOSE_NAME_SCORE
         reasons.append(f"name is {similarity:.0f} % alike")
     else:
@@ -74,7 +139,7 @@ def _is_real(phone: str | None) -> bool:
     return len(digits) >= 7 and len(set(digits)) > 2
 
 
-def _same_mail_user(forms: NormalForms, guest: Guest) -> bool:
+def _same_mail_user(forms: NormalForms, guest: Comparable) -> bool:
     if not forms.email or not guest.email_normal:
         return False
     return forms.email.split("@")[0] == guest.email_normal.split("@")[0]

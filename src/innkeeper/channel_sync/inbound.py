@@ -1,9 +1,12 @@
 """Reads what has changed at the broker, page by page; every booking is kept, one that cannot be is parked."""
 
+import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Self
 from uuid import UUID
 
 import structlog
@@ -13,12 +16,14 @@ from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import Book, open_book
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import inbound_log
+from innkeeper.channel_sync.newcomers import FEW, are_newcomers, store_newcomers
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.domain.channel import ChangePage, ChannelBooking
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import reservations
+from innkeeper.storage.database import Tx
 
 log = structlog.get_logger(__name__)
 
@@ -50,22 +55,56 @@ async def run(link: Link, options: InboundOptions, result: SyncResult) -> Outcom
     requests_before = link.connector.requests_made
     cursor = await _first_cursor(link, options)
     keep_cursor = options.since is None and not options.dry_run
-    while True:
-        size = PAGE if options.limit is None else min(PAGE, options.limit - result.synced)
-        if size <= 0:
-            result.complete = False
-            break
-        answer = await link.connector.changes(cursor, limit=size)
-        if not isinstance(answer, Done):
-            result.requests += link.connector.requests_made - requests_before
-            return _failed(answer, result)
-        page = answer.value
-        await store_page(link, page, result, options, keep_cursor=keep_cursor)
-        cursor = page.cursor
-        if not page.more:
-            break
+    async with _Ahead(link, options) as pages:
+        await pages.ask(cursor)
+        while (answer := await pages.next()) is not None:
+            if not isinstance(answer, Done):
+                result.requests += link.connector.requests_made - requests_before
+                return _failed(answer, result)
+            page = answer.value
+            if page.more:
+                await pages.ask(page.cursor)
+            await store_page(link, page, result, options, keep_cursor=keep_cursor)
+        result.complete = result.complete and not pages.cut_short
     result.requests += link.connector.requests_made - requests_before
     return Done(result)
+
+
+class _Ahead:
+    """Fetches the next page while the present one is stored; what was fetched and not stored is fetched again later."""
+
+    def __init__(self, link: Link, options: InboundOptions) -> None:
+        self._link = link
+        self._left = options.limit
+        self._asked: asyncio.Task[Outcome[ChangePage]] | None = None
+        #: Whether more was there than the limit allows.
+        self.cut_short = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
+            await asyncio.gather(self._asked, return_exceptions=True)
+
+    async def ask(self, cursor: Mapping[str, Any] | None) -> None:
+        """Begin to fetch the page behind the cursor, unless the limit is reached."""
+        size = PAGE if self._left is None else min(PAGE, self._left)
+        if size <= 0:
+            self.cut_short = True
+            return
+        self._asked = asyncio.create_task(self._link.connector.changes(cursor, limit=size), name="next page")
+
+    async def next(self) -> Outcome[ChangePage] | None:
+        """Return the page that was asked for last, None when none was."""
+        if self._asked is None:
+            return None
+        answer = await self._asked
+        self._asked = None
+        if self._left is not None and isinstance(answer, Done):
+            self._left -= len(answer.value.bookings)
+        return answer
 
 
 async def store_page(
@@ -77,9 +116,7 @@ async def store_page(
     trial = SyncResult()
     try:
         async with link.database.write() as tx:
-            book = await open_book(tx, link, page.bookings, options.sync_state_id)
-            for booking in page.bookings:
-                trial.count(await absorb(book, booking, trial))
+            book = await _absorb_all(tx, link, page.bookings, trial, options)
             await _note_gone(book, page.gone)
             if keep_cursor:
                 await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
@@ -92,6 +129,25 @@ async def store_page(
         await _store_one_by_one(link, page, result, options, keep_cursor=keep_cursor)
     else:
         result.add(trial)
+
+
+async def _absorb_all(
+    tx: Tx, link: Link, bookings: Sequence[ChannelBooking], result: SyncResult, options: InboundOptions
+) -> Book:
+    """Absorb the bookings in their order; new ones in a row are stored together."""
+    book = await open_book(tx, link, bookings, options.sync_state_id)
+    told = zip(await are_newcomers(book, bookings), bookings, strict=True)
+    done = 0
+    for new, group in groupby(told, key=itemgetter(0)):
+        some = [booking for _, booking in group]
+        done += len(some)
+        if new and len(some) >= FEW:
+            await store_newcomers(book, some, result)
+            book = await open_book(tx, link, bookings[done:], options.sync_state_id)
+            continue
+        for booking in some:
+            result.count(await absorb(book, booking, result))
+    return book
 
 
 async def _store_one_by_one(

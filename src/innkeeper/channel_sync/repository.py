@@ -110,6 +110,17 @@ async def mappings_of_orders(
     return found
 
 
+async def former_orders(session: AsyncSession, property_id: UUID, order_ids: Iterable[int]) -> set[int]:
+    """Return those of the orders that were made by an earlier generation of one of our bookings."""
+    found: set[int] = set()
+    for chunk in _chunks(order_ids):
+        query = select(FormerOrder.order_id).where(
+            FormerOrder.property_id == property_id, FormerOrder.order_id.in_(chunk)
+        )
+        found.update(await session.scalars(query))
+    return found
+
+
 async def former_order(session: AsyncSession, property_id: UUID, order_id: int) -> FormerOrder | None:
     """Return what is known of an order that was made by an earlier generation of one of our bookings."""
     query = select(FormerOrder).where(FormerOrder.property_id == property_id, FormerOrder.order_id == order_id)

@@ -1,13 +1,13 @@
 """Names the background work of channel sync and puts it on the queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.connection import lane
-from innkeeper.jobs.queue import JobSpec, enqueue
+from innkeeper.jobs.queue import JobSpec, enqueue, enqueue_all
 from innkeeper.storage.database import Tx
 
 PUSH = "channel.push"
@@ -47,6 +47,13 @@ async def queue_details(tx: Tx, property_id: UUID, order_id: int) -> UUID:
     return await _queue(tx, DETAILS, property_id, str(order_id), {"order_id": order_id})
 
 
+async def queue_all_details(tx: Tx, property_id: UUID, order_ids: Sequence[int]) -> None:
+    """Fetch remarks and services of many bookings, each as `queue_details` would."""
+    await enqueue_all(
+        tx, [_spec(DETAILS, property_id, str(order_id), {"order_id": order_id}) for order_id in order_ids]
+    )
+
+
 async def queue_sync(tx: Tx, property_id: UUID, sync_id: UUID, options: Mapping[str, Any]) -> UUID:
     """Run a synchronisation that somebody asked for."""
     return await _queue(tx, SYNC, property_id, str(sync_id), {"sync_id": str(sync_id), **options})
@@ -65,15 +72,18 @@ async def queue_prune(tx: Tx, property_id: UUID) -> UUID:
 async def _queue(
     tx: Tx, kind: str, property_id: UUID, key: str, payload: Mapping[str, Any], run_after: datetime | None = None
 ) -> UUID:
-    return await enqueue(
-        tx,
-        JobSpec(
-            kind=kind,
-            key=key,
-            property_id=property_id,
-            lane=lane(property_id),
-            payload=payload,
-            priority=_PRIORITY[kind],
-            run_after=run_after,
-        ),
+    return await enqueue(tx, _spec(kind, property_id, key, payload, run_after))
+
+
+def _spec(
+    kind: str, property_id: UUID, key: str, payload: Mapping[str, Any], run_after: datetime | None = None
+) -> JobSpec:
+    return JobSpec(
+        kind=kind,
+        key=key,
+        property_id=property_id,
+        lane=lane(property_id),
+        payload=payload,
+        priority=_PRIORITY[kind],
+        run_after=run_after,
     )
