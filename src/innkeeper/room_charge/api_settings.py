@@ -1,0 +1,143 @@
+"""The routes of the PMS settings and of reconciliation."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
+from innkeeper.domain.outcome import Done, Refused
+from innkeeper.room_charge import audit_day, config, exports, repository, settings
+from innkeeper.room_charge.api import systems_of
+from innkeeper.room_charge.schemas import ConfigIn, ReopenIn, SignOffIn, TestOut
+from innkeeper.room_charge.settings import Outlet
+
+router = APIRouter(prefix="/api/pms", tags=["room charge"])
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/config")
+async def get_config(request: Request, caller: CurrentAdmin, property_id: PropertyId) -> dict[str, Any]:
+    """The option blocks, without credentials."""
+    systems = systems_of(request)
+    async with systems.database.read() as session:
+        await systems.hotel(session, property_id)
+        return config.document(systems, await repository.config(session, property_id))
+
+
+@router.put("/config")
+async def put_config(request: Request, caller: CurrentAdmin, property_id: PropertyId, body: ConfigIn) -> dict[str, Any]:
+    """Replace the blocks that the body holds."""
+    systems = systems_of(request)
+    row = await config.save(systems, caller, property_id, body.connection, body.blocks(), body.is_active)
+    return config.document(systems, row)
+
+
+@router.post("/test-connection")
+async def test_connection(request: Request, caller: CurrentAdmin, property_id: PropertyId) -> TestOut:
+    """Ask the PMS who it is, and which of the outlets' codes it does not know."""
+    systems = systems_of(request)
+    outcome = await config.test_connection(systems, property_id)
+    if not isinstance(outcome, Done):
+        refused = isinstance(outcome, Refused)
+        message = outcome.message if isinstance(outcome, Refused) else outcome.reason
+        code = outcome.code if isinstance(outcome, Refused) else "CONNECTION_FAILED"
+        words = [message, *([outcome.detail] if refused and isinstance(outcome, Refused) and outcome.detail else [])]
+        return TestOut(success=False, message=message, code=code, findings=words)
+    facts = outcome.value
+    link = await systems.link(property_id)
+    found = config.findings(facts)
+    return TestOut(
+        success=not facts.unknown_codes,
+        message=f"Connected to {facts.hotel}." if not facts.unknown_codes else found[0],
+        system=facts.system,
+        version=facts.version,
+        hotel=facts.hotel,
+        business_date=facts.business_date,
+        unknown_codes=facts.unknown_codes,
+        findings=found,
+        capabilities=asdict(link.connector.capabilities),
+    )
+
+
+@router.get("/outlets")
+async def get_outlets(request: Request, caller: CurrentServer, property_id: PropertyId) -> Sequence[Outlet]:
+    """The outlets with their codes."""
+    async with systems_of(request).database.read() as session:
+        return list(settings.outlets_of(await repository.config(session, property_id)).values())
+
+
+@router.put("/outlets")
+async def put_outlets(
+    request: Request, caller: CurrentAdmin, property_id: PropertyId, body: list[Outlet]
+) -> Sequence[Outlet]:
+    """Make these the outlets."""
+    return await config.save_outlets(systems_of(request), caller, property_id, body)
+
+
+# --- reconciliation ---------------------------------------------------------------------------------------------------
+
+
+@router.get("/reconciliation")
+async def get_period(
+    request: Request,
+    caller: CurrentManager,
+    property_id: PropertyId,
+    start: date | None = None,
+    end: date | None = None,
+) -> dict[str, Any]:
+    """The days from `start` to `end`, both included, and the revenue by outlet; the open day when left out."""
+    link = await systems_of(request).link(property_id)
+    last = end or start or await link.business_date()
+    return await audit_day.period(link, start or last, last)
+
+
+@router.get("/reconciliation/daily")
+async def get_day(
+    request: Request,
+    caller: CurrentManager,
+    property_id: PropertyId,
+    day: Annotated[date | None, Query(alias="date")] = None,
+) -> dict[str, Any]:
+    """One day as it was signed, else compared with the PMS now."""
+    link = await systems_of(request).link(property_id)
+    return await audit_day.report(link, day or await link.business_date())
+
+
+@router.get("/reconciliation/export")
+async def export_day(
+    request: Request,
+    caller: CurrentManager,
+    property_id: PropertyId,
+    day: Annotated[date | None, Query(alias="date")] = None,
+    form: Annotated[Literal["csv", "xlsx", "pdf"], Query(alias="format")] = "csv",
+) -> Response:
+    """One day as a file."""
+    link = await systems_of(request).link(property_id)
+    chosen = day or await link.business_date()
+    media_type, write = exports.FORMATS[form]
+    name = f'attachment; filename="room-charge-{chosen}.{form}"'
+    document = await audit_day.report(link, chosen)
+    return Response(write(document), media_type=media_type, headers={"Content-Disposition": name})
+
+
+@router.post("/reconciliation/{day}/sign-off")
+async def sign_off(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, day: date, body: SignOffIn | None = None
+) -> dict[str, Any]:
+    """Sign the day; its report is kept as it is."""
+    link = await systems_of(request).link(property_id)
+    return await audit_day.sign_off(link, caller, day, (body or SignOffIn()).note)
+
+
+@router.post("/reconciliation/{day}/reopen")
+async def reopen(
+    request: Request, caller: CurrentManager, property_id: PropertyId, day: date, body: ReopenIn | None = None
+) -> dict[str, Any]:
+    """Take the signature back, with a reason."""
+    link = await systems_of(request).link(property_id)
+    return await audit_day.reopen(link, caller, day, (body or ReopenIn()).reason)

@@ -1,0 +1,318 @@
+"""The night audit: reports a day, signs it off as an immutable snapshot, reopens it with a reason."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.domain.business_day import hotel_time
+from innkeeper.domain.charge import PmsCode, PostedLine
+from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
+from innkeeper.domain.ids import new_id
+from innkeeper.domain.money import format_amount
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused
+from innkeeper.room_charge import lookup, reconciliation, repository, settings, work
+from innkeeper.room_charge.connection import Link, Systems
+from innkeeper.room_charge.errors import PmsAway
+from innkeeper.room_charge.reconciliation import Entry
+from innkeeper.room_charge.tables import PostingAttempt, Reconciliation, RoomCharge
+from innkeeper.storage.database import Tx
+
+#: Days that one report over a period may span.
+LONGEST_PERIOD = 31
+
+
+async def report(link: Link, day: date) -> dict[str, Any]:
+    """Return the day's report: as it was signed, else compared with the PMS now. Raises PmsAway, Refusal."""
+    async with link.database.read() as session:
+        signed = await repository.last_revision(session, link.property_id, day)
+    if signed is not None and signed.reopened_at is None:
+        return _signed(signed)
+    return {**await live(link, day), "signed_off_by": None, "signed_off_at": None, **_history(signed)}
+
+
+async def live(link: Link, day: date) -> dict[str, Any]:
+    """Compare the day with the PMS now. Raises PmsAway, Refusal."""
+    async with link.database.read() as session:
+        charges = await repository.charges_of_days(session, link.property_id, day, day)
+        unsettled = await repository.unsettled(session, link.property_id, day)
+        attempts = await repository.attempts(session, [row.id for row in charges if row.posted_at])
+    entries = reconciliation.entries_of(day, charges)
+    lines = await _lines(link, day)
+    source = "pms"
+    if lines is None:
+        source, lines = "own records", _own_lines(entries, day)
+    result = await _compare(link, day, entries, lines)
+    result.differences += [reconciliation.unsettled_difference(row) for row in unsettled]
+    recovered = [_recovered(row, attempts[row.id]) for row in charges if _has_recovered(row, attempts.get(row.id))]
+    document = reconciliation.document(day, result, link.outlets, _currency(link, charges, lines), recovered)
+    return {**document, "source": source, "compared_at": link.now().isoformat()}
+
+
+async def _compare(
+    link: Link, day: date, entries: Sequence[Entry], lines: Sequence[PostedLine]
+) -> reconciliation.Comparison:
+    references = {line.reference for line in lines}
+    around: list[PostedLine] = []
+    if any(entry.reference not in references for entry in entries):
+        for other in (day - timedelta(days=1), day + timedelta(days=1)):
+            around += await _lines(link, other) or ()
+    ours = {entry.reference for entry in entries}
+    strangers = {reference.removesuffix("-VOID") for reference in references - ours if reference}
+    async with link.database.read() as session:
+        known = await repository.charges_by_reference(session, link.property_id, strangers)
+    return reconciliation.compare(entries, lines, link.outlets, elsewhere=around, known=known)
+
+
+async def _lines(link: Link, day: date) -> Sequence[PostedLine] | None:
+    """Return the PMS's lines of the outlets on that day, None where it cannot list them. Raises PmsAway, Refusal."""
+    if not link.connector.capabilities.postings_of_day:
+        return None
+    codes = {
+        code
+        for outlet in link.outlets.values()
+        for kind, code in outlet.pms_codes.items()
+        if code and kind != "cashier"
+    }
+    outcome = await link.connector.postings(day, sorted(codes))
+    if isinstance(outcome, Done):
+        return outcome.value
+    if isinstance(outcome, Refused):
+        if outcome.code == PmsCode.NOT_SUPPORTED:
+            return None
+        lookup.refuse(outcome)
+    raise PmsAway(outcome.reason)
+
+
+def _own_lines(entries: Sequence[Entry], day: date) -> list[PostedLine]:
+    """Return what the PMS confirmed when it was posted, for a PMS that lists nothing."""
+    return [
+        PostedLine(
+            entry.charge.pms_transaction_id or "",
+            entry.reference,
+            entry.amount,
+            entry.charge.currency,
+            business_date=day,
+        )
+        for entry in entries
+    ]
+
+
+def _currency(link: Link, charges: Sequence[RoomCharge], lines: Sequence[PostedLine]) -> str:
+    counted = Counter([row.currency for row in charges] + [line.currency for line in lines if line.currency])
+    return counted.most_common(1)[0][0] if counted else link.hotel.currency
+
+
+def _has_recovered(row: RoomCharge, attempts: Sequence[PostingAttempt] | None) -> bool:
+    return (
+        bool(attempts)
+        and row.posted_at is not None
+        and any(one.outcome in ("later", "unknown") for one in attempts or ())
+    )
+
+
+def _recovered(row: RoomCharge, attempts: Sequence[PostingAttempt]) -> dict[str, Any]:
+    words = {"later": "not reached", "unknown": "in doubt", "done": "answered", "refused": "refused"}
+    told = [f"{one.step}: {words.get(one.outcome, one.outcome)}" for one in attempts]
+    return {
+        "posting_id": str(row.id),
+        "at": row.created_at.isoformat(),
+        "room_number": row.room_number,
+        "outlet_code": row.outlet_code,
+        "check_number": row.check_number,
+        "total": format_amount(row.total, row.currency),
+        "currency": row.currency,
+        "story": " → ".join([*told, row.posting_status]),
+    }
+
+
+# --- signing ----------------------------------------------------------------------------------------------------------
+
+
+async def sign_off(link: Link, caller: Caller, day: date, note: str = "") -> dict[str, Any]:
+    """Sign the day and keep the report as it is; a second signing of a signed day changes nothing.
+
+    Raises Conflict with UNSETTLED_POSTINGS while a charge of that day is open, with NOT_BALANCED when the sides differ
+    and no note says why, with DAY_NOT_OVER for a day that has not come; PmsAway, Refusal.
+    """
+    if day > await link.business_date():
+        raise Conflict(f"{day} has not come yet.", code="DAY_NOT_OVER", action="Sign off the day once it is over.")
+    async with link.database.read() as session:
+        signed = await repository.last_revision(session, link.property_id, day)
+    if signed is not None and signed.reopened_at is None:
+        return _signed(signed)
+    await _must_be_settled(link, day)
+    document = await live(link, day)
+    if not document["balanced"] and not note.strip():
+        raise Conflict(
+            f"The day does not balance: {document['variance']} {document['currency']}.",
+            code="NOT_BALANCED",
+            action="Mend the differences, or sign off with a note that explains them.",
+            errors=[FieldError(one["kind"], one["detail"]) for one in document["exceptions"]],
+        )
+    await _must_be_settled(link, day)
+    async with link.database.write() as tx:
+        last = await repository.last_revision(tx.session, link.property_id, day)
+        if last is not None and last.reopened_at is None:
+            return _signed(last)
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        row = Reconciliation(
+            id=new_id(),
+            property_id=link.property_id,
+            date=day,
+            revision=last.revision + 1 if last else 1,
+            report=document,
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            balanced=document["balanced"],
+            note=note.strip(),
+            signed_off_by=caller.name,
+            signed_off_role=caller.role.value,
+            signed_off_at=link.now(),
+        )
+        tx.session.add(row)
+        detail = {"date": day, "variance": document["variance"], "sha256_start": row.sha256[:16], "note": row.note}
+        await audit.record(tx, caller, "day.signed_off", "reconciliation", row.id, detail, property_id=link.property_id)
+    return _signed(row)
+
+
+async def _must_be_settled(link: Link, day: date) -> None:
+    async with link.database.read() as session:
+        unsettled = await repository.unsettled(session, link.property_id, day)
+    if unsettled:
+        raise Conflict(
+            f"{len(unsettled)} postings are not settled.",
+            code="UNSETTLED_POSTINGS",
+            action="Open the posting queue: retry, settle or remove them before signing off.",
+            errors=[
+                FieldError(str(row.id), f"Room {row.room_number}, check {row.check_number}: {row.posting_status}.")
+                for row in unsettled[:50]
+            ],
+        )
+
+
+async def reopen(link: Link, caller: Caller, day: date, reason: str) -> dict[str, Any]:
+    """Take the signature back; the snapshot stays as it was. Raises Invalid without a reason, NotFound."""
+    if not reason.strip():
+        raise Invalid.field("reason", "Say why the day is opened again.")
+    async with link.database.write() as tx:
+        row = await repository.last_revision(tx.session, link.property_id, day)
+        if row is None or row.reopened_at is not None:
+            raise NotFound(f"{day} is not signed off.")
+        row.reopened_by, row.reopened_at, row.reopen_reason = caller.name, link.now(), reason.strip()
+        await audit.record(
+            tx,
+            caller,
+            "day.reopened",
+            "reconciliation",
+            row.id,
+            {"date": day, "reason": reason},
+            property_id=row.property_id,
+        )
+        return _history(row)
+
+
+def _signed(row: Reconciliation) -> dict[str, Any]:
+    return {
+        **row.report,
+        "signed_off_by": row.signed_off_by,
+        "signed_off_role": row.signed_off_role,
+        "signed_off_at": row.signed_off_at.isoformat(),
+        "revision": row.revision,
+        "note": row.note,
+        "sha256": row.sha256,
+    }
+
+
+def _history(row: Reconciliation | None) -> dict[str, Any]:
+    if row is None or row.reopened_at is None:
+        return {}
+    return {
+        "reopened_by": row.reopened_by,
+        "reopened_at": row.reopened_at.isoformat(),
+        "reopen_reason": row.reopen_reason,
+        "revision": row.revision,
+    }
+
+
+# --- over a period, and by itself -------------------------------------------------------------------------------------
+
+
+async def period(link: Link, start: date, end: date) -> dict[str, Any]:
+    """Return the days from `start` to `end`, both included, and their sums. Raises Invalid, PmsAway, Refusal."""
+    if end < start or (end - start).days >= LONGEST_PERIOD:
+        raise Invalid.field("end", f"The period has from one to {LONGEST_PERIOD} days.")
+    days = [await report(link, start + timedelta(days=n)) for n in range((end - start).days + 1)]
+    currency = next((day["currency"] for day in days if day["total_checks"]), link.hotel.currency)
+
+    def total(name: str, rows: Sequence[dict[str, Any]]) -> str:
+        return format_amount(sum((Decimal(row[name]) for row in rows), Decimal(0)), currency)
+
+    outlets: dict[str, list[dict[str, Any]]] = {}
+    for day in days:
+        for one in day["by_outlet"]:
+            outlets.setdefault(one["outlet_code"], []).append(one)
+    return {
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "currency": currency,
+        "total_posted": total("total_posted", days),
+        "pos_total": total("pos_total", days),
+        "total_checks": sum(day["total_checks"] for day in days),
+        "variance": total("variance", days),
+        "balanced": all(day["balanced"] for day in days),
+        "by_outlet": [
+            {
+                "outlet_code": code,
+                "name": rows[0]["name"],
+                "revenue_center": rows[0]["revenue_center"],
+                "checks": sum(row["checks"] for row in rows),
+                **{name: total(name, rows) for name in ("pos_total", "pms_posted", "variance")},
+            }
+            for code, rows in sorted(outlets.items())
+        ],
+        "exceptions": [{**one, "date": day["date"]} for day in days for one in day["exceptions"]],
+        "recovered": [{**one, "date": day["date"]} for day in days for one in day["recovered"]],
+        "days": days,
+    }
+
+
+async def by_itself(link: Link, day: date) -> Outcome[str]:
+    """Compare the day and tell somebody when it does not balance."""
+    try:
+        document = await report(link, day)
+    except PmsAway as error:
+        return Later(error.detail)
+    if not document["balanced"] and link.options.reconciliation.alert_on_variance:
+        kinds = Counter(one["kind"] for one in document["exceptions"])
+        causes = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items()))
+        body = f"Variance {document['variance']} {document['currency']}. {causes}. Open the reconciliation of {day}."
+        async with link.database.write() as tx:
+            await work.queue_alert(
+                tx, link.property_id, f"variance:{day}", f"{link.hotel.name}: {day} does not balance", body
+            )
+    return Done("balanced" if document["balanced"] else "differs")
+
+
+async def queue_due(tx: Tx, systems: Systems) -> Sequence[UUID]:
+    """Queue the comparison of yesterday for each property whose hour has passed, once; return the properties."""
+    queued = []
+    for row in await repository.configs(tx.session):
+        options = settings.options_of(row).reconciliation
+        if not options.auto_reconcile or not row.is_active:
+            continue
+        hotel = await systems.hotel(tx.session, row.property_id)
+        local = hotel_time(systems.clock(), hotel.timezone)
+        if local.strftime("%H:%M") < options.reconcile_time:
+            continue
+        yesterday = local.date() - timedelta(days=1)
+        if row.reconciled_until is None or row.reconciled_until < yesterday:
+            row.reconciled_until = yesterday
+            await work.queue_reconcile(tx, row.property_id, yesterday)
+            queued.append(row.property_id)
+    return queued

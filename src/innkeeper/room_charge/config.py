@@ -1,0 +1,140 @@
+"""Reads and writes a property's PMS settings and outlets; credentials go in and never come out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.domain.charge import PmsFacts
+from innkeeper.domain.errors import FieldError, Invalid
+from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.room_charge import repository, settings, steps
+from innkeeper.room_charge.connection import Systems
+from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
+from innkeeper.room_charge.tables import PmsConfig
+from innkeeper.storage.database import Tx
+from innkeeper.storage.secrets import Keyring
+
+
+async def save(
+    systems: Systems,
+    caller: Caller,
+    property_id: UUID,
+    connection: Connection | None,
+    blocks: Mapping[str, settings.Block],
+    is_active: bool | None,
+) -> PmsConfig:
+    """Replace the blocks that are given. Raises Refusal for a PMS that nothing speaks to, Invalid for wrong settings.
+
+    Credentials that are left out stay, unless the PMS or its address is another one: they are for nobody else.
+    """
+    async with systems.database.write() as tx:
+        await systems.hotel(tx.session, property_id)
+        row = await _row(tx, property_id)
+        options = settings.options_of(row)
+        if blocks:
+            options = Options(**{name: blocks.get(name, getattr(options, name)) for name in BLOCKS})
+            settings.apply(row, options)
+        if connection is not None:
+            _connect(systems.keyring, row, connection)
+        if is_active is not None:
+            row.is_active = is_active
+        connector = systems.make(property_id, systems.connection_of(row)) if connection is not None else None
+        changed = sorted([*blocks, *(["connection"] if connection is not None else [])])
+        await audit.record(
+            tx, caller, "pms.configured", "pms_config", property_id, {"changed": changed}, property_id=property_id
+        )
+    if connector is not None:
+        await connector.aclose()
+    return row
+
+
+async def _row(tx: Tx, property_id: UUID) -> PmsConfig:
+    row = await repository.config(tx.session, property_id, lock=True)
+    if row is None:
+        row = settings.new_row(property_id)
+        tx.session.add(row)
+        await tx.session.flush()
+    return row
+
+
+def _connect(keyring: Keyring, row: PmsConfig, connection: Connection) -> None:
+    api_url = connection.api_url.strip()
+    elsewhere = (row.pms_type, row.api_url) != (connection.pms_type, api_url)
+    if connection.credentials is not None:
+        secret = json.dumps(connection.credentials)
+        row.api_key_encrypted = keyring.encrypt(secret) if connection.credentials else None
+    elif elsewhere:
+        row.api_key_encrypted = None
+    row.pms_type, row.api_url, row.property_code = connection.pms_type, api_url, connection.property_code
+    if elsewhere:
+        row.last_contact_at = row.last_failure_at = row.last_failure = None
+    extra = {"timeout_seconds": connection.timeout_seconds, **(connection.model_extra or {})}
+    row.options = {**row.options, "connection": extra}
+
+
+def document(systems: Systems, row: PmsConfig | None) -> dict[str, Any]:
+    """Return the option blocks as the API shows them: which credentials are set, never what they are."""
+    connection = systems.connection_of(row)
+    credentials = connection.pop("credentials", None) or {}
+    options = settings.options_of(row).model_dump(mode="json")
+    return {
+        "connection": {**connection, "credentials_set": sorted(credentials)},
+        **options,
+        "is_active": row is None or row.is_active,
+        "supported": systems.supports(str(connection["pms_type"])),
+        "created_at": row.created_at if row else None,
+        "updated_at": row.updated_at if row else None,
+    }
+
+
+async def save_outlets(
+    systems: Systems, caller: Caller, property_id: UUID, outlets: Sequence[Outlet]
+) -> Sequence[Outlet]:
+    """Make these the property's outlets. Raises Invalid for a code that comes twice."""
+    codes = [outlet.code for outlet in outlets]
+    twice = sorted({code for code in codes if codes.count(code) > 1})
+    if twice:
+        raise Invalid(
+            "An outlet's code must be its own.", errors=[FieldError("code", f"{code} comes twice.") for code in twice]
+        )
+    async with systems.database.write() as tx:
+        await systems.hotel(tx.session, property_id)
+        row = await _row(tx, property_id)
+        row.outlets = [outlet.model_dump(mode="json") for outlet in outlets]
+        await audit.record(
+            tx, caller, "pms.outlets", "pms_config", property_id, {"codes": codes}, property_id=property_id
+        )
+    return outlets
+
+
+async def test_connection(systems: Systems, property_id: UUID) -> Outcome[PmsFacts]:
+    """Ask the PMS who it is and which of the outlets' codes it does not know."""
+    link = await systems.link(property_id)
+    codes = {code for outlet in link.outlets.values() for code in outlet.pms_codes.values() if code}
+    outcome = await link.connector.describe(sorted(codes))
+    async with systems.database.write() as tx:
+        await steps.note_contact(tx, link, outcome)
+    return outcome
+
+
+def findings(facts: PmsFacts) -> list[str]:
+    """Return what does not fit, in sentences for a person."""
+    unknown = [f"The PMS has no code {code}; correct it in the outlets." for code in facts.unknown_codes]
+    return [*unknown, *facts.warnings]
+
+
+async def rotate_secrets(systems: Systems, keyring: Keyring) -> int:
+    """Encrypt all credentials with the newest key of the ring; return how many. Raises SecretUnreadable."""
+    async with systems.database.write() as tx:
+        rows = [row for row in await repository.configs(tx.session) if row.api_key_encrypted]
+        for row in rows:
+            row.api_key_encrypted = keyring.rotate(row.api_key_encrypted or "")
+        return len(rows)
+
+
+def succeeded(outcome: Outcome[PmsFacts]) -> bool:
+    """Whether the PMS answered as it should."""
+    return isinstance(outcome, Done) and not outcome.value.unknown_codes

@@ -1,0 +1,205 @@
+"""The way from a property's stored settings to a connector that works."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.connectors.base import PmsConnector
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.charge import RoomStatus
+from innkeeper.domain.errors import NotFound
+from innkeeper.domain.outcome import Done
+from innkeeper.room_charge import repository, settings
+from innkeeper.room_charge.errors import Refusal
+from innkeeper.room_charge.settings import Options, Outlet
+from innkeeper.room_charge.tables import PmsConfig
+from innkeeper.storage.database import Database
+from innkeeper.storage.secrets import Keyring
+
+#: Makes the connector of one kind of PMS for a property from its `connection` block.
+Factory = Callable[[UUID, Mapping[str, Any]], PmsConnector]
+
+#: A claim on a charge outlasts the longest call; a claim whose holder died is taken over after it.
+CLAIM = timedelta(seconds=90)
+#: No call about a charge lasts longer, so that none ends after its claim.
+CALL_SECONDS = 75.0
+
+#: How long a business date, or who was last seen in a room, is believed.
+_DAY_LASTS = timedelta(seconds=60)
+_SEEN_LASTS = timedelta(hours=4)
+_MOST_ROOMS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class HotelFacts:
+    """What room charge must know of the hotel itself."""
+
+    name: str
+    currency: str
+    timezone: str
+    business_date: date
+
+
+#: Returns the facts of a property, None when there is none; room charge does not know the house's tables.
+DescribeHotel = Callable[[AsyncSession, UUID], Awaitable[HotelFacts | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A property's PMS while some work is done: its settings as they are now, and the connector."""
+
+    systems: "Systems"
+    property_id: UUID
+    pms_type: str
+    options: Options
+    outlets: Mapping[str, Outlet]
+    hotel: HotelFacts
+    connector: PmsConnector
+    active: bool
+    #: Whether the last call that was noted had failed, and when one was noted that had not.
+    troubled: bool
+    last_contact_at: datetime | None
+
+    @property
+    def database(self) -> Database:
+        """The data base of the installation."""
+        return self.systems.database
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self.systems.clock()
+
+    async def business_date(self) -> date:
+        """Return the PMS's open day as far as it tells one, else the hotel's."""
+        return await self.systems.business_date(self)
+
+
+class Systems:
+    """Keeps one connector for each property, and makes a new one when the settings change."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        factories: Mapping[str, Factory],
+        describe_hotel: DescribeHotel,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.database = database
+        self.keyring = keyring
+        self.clock = clock
+        self._factories = dict(factories)
+        self._describe_hotel = describe_hotel
+        self._open: dict[UUID, tuple[tuple[object, ...], PmsConnector]] = {}
+        self._retired: list[PmsConnector] = []
+        self._days: dict[UUID, tuple[datetime, PmsConnector, date]] = {}
+        self._seen: dict[tuple[UUID, str], RoomStatus] = {}
+        #: Charges that this process is posting at this moment.
+        self.flights: dict[UUID, asyncio.Future[None]] = {}
+
+    async def link(self, property_id: UUID) -> Link:
+        """Return the property's link. Raises NotFound, Refusal for a PMS that cannot be had, SecretUnreadable."""
+        async with self.database.read() as session:
+            row = await repository.config(session, property_id)
+            hotel = await self.hotel(session, property_id)
+        return Link(
+            systems=self,
+            property_id=property_id,
+            pms_type=row.pms_type if row else "house",
+            options=settings.options_of(row),
+            outlets=settings.outlets_of(row),
+            hotel=hotel,
+            connector=self._connector(property_id, row),
+            active=row is None or row.is_active,
+            troubled=_is_troubled(row),
+            last_contact_at=row.last_contact_at if row else None,
+        )
+
+    async def hotel(self, session: AsyncSession, property_id: UUID) -> HotelFacts:
+        """Return the facts of the property. Raises NotFound."""
+        hotel = await self._describe_hotel(session, property_id)
+        if hotel is None:
+            raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")
+        return hotel
+
+    def _connector(self, property_id: UUID, row: PmsConfig | None) -> PmsConnector:
+        connection = self.connection_of(row)
+        mark = (connection.get("pms_type"), json.dumps(connection, sort_keys=True, default=str))
+        known = self._open.get(property_id)
+        if known is not None and known[0] == mark:
+            return known[1]
+        connector = self.make(property_id, connection)
+        if known is not None:
+            self._retired.append(known[1])  # somebody may be in the midst of a call
+        self._open[property_id] = (mark, connector)
+        return connector
+
+    def connection_of(self, row: PmsConfig | None) -> dict[str, Any]:
+        """Return the connection block with its credentials, as connectors take it."""
+        if row is None:
+            return settings.Connection().model_dump()
+        extra = dict(row.options.get("connection", {}))
+        credentials = json.loads(self.keyring.decrypt(row.api_key_encrypted)) if row.api_key_encrypted else {}
+        return {
+            **extra,
+            "pms_type": row.pms_type,
+            "api_url": row.api_url,
+            "property_code": row.property_code,
+            "credentials": credentials,
+        }
+
+    def make(self, property_id: UUID, connection: Mapping[str, Any]) -> PmsConnector:
+        """Return a new connector. Raises Refusal for a PMS that nothing speaks to yet, Invalid for wrong settings."""
+        factory = self._factories.get(str(connection["pms_type"]))
+        if factory is None:
+            raise Refusal("PMS_NOT_SUPPORTED", message=f"The PMS {connection['pms_type']} is not supported yet.")
+        return factory(property_id, connection)
+
+    def supports(self, pms_type: str) -> bool:
+        """Whether there is a connector for this kind of PMS."""
+        return pms_type in self._factories
+
+    async def business_date(self, link: Link) -> date:
+        """Return the open day, asked of the PMS at most once a minute."""
+        known = self._days.get(link.property_id)
+        if known is not None and known[1] is link.connector and self.clock() - known[0] < _DAY_LASTS:
+            return known[2]
+        found = link.hotel.business_date
+        if link.connector.capabilities.business_date:
+            asked = await link.connector.business_date()
+            if isinstance(asked, Done) and asked.value is not None:
+                found = asked.value
+            elif known is not None:
+                return known[2]
+        self._days[link.property_id] = (self.clock(), link.connector, found)
+        return found
+
+    def remember(self, property_id: UUID, status: RoomStatus) -> None:
+        """Keep who was seen in a room, for as long as the PMS may be away afterwards."""
+        if len(self._seen) >= _MOST_ROOMS:
+            self._seen.pop(next(iter(self._seen)))
+        self._seen[property_id, status.room_number.casefold()] = status
+
+    def last_seen(self, property_id: UUID, room_number: str) -> RoomStatus | None:
+        """Return who was in the room when it was last looked up, if that was today's shift."""
+        found = self._seen.get((property_id, room_number.strip().casefold()))
+        return found if found is not None and self.clock() - found.looked_up_at < _SEEN_LASTS else None
+
+    async def aclose(self) -> None:
+        """Close every connector."""
+        for connector in (*(one for _, one in self._open.values()), *self._retired):
+            await connector.aclose()
+        self._open.clear()
+        self._retired.clear()
+
+
+def _is_troubled(row: PmsConfig | None) -> bool:
+    if row is None or row.last_failure_at is None:
+        return False
+    return row.last_contact_at is None or row.last_failure_at > row.last_contact_at

@@ -1,0 +1,129 @@
+"""Writes a day's reconciliation as CSV, XLSX or PDF."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fpdf import FPDF
+from openpyxl import Workbook
+from openpyxl.styles import Font
+
+Report = Mapping[str, Any]
+
+_OUTLET = ("outlet_code", "name", "checks", "pos_total", "pms_posted", "variance")
+_EXCEPTION = (
+    "kind",
+    "outlet_code",
+    "room_number",
+    "check_number",
+    "pos_amount",
+    "pms_amount",
+    "pos_reference",
+    "detail",
+    "suggested_action",
+)
+_RECOVERED = ("at", "room_number", "outlet_code", "check_number", "total", "story")
+
+#: A cell that begins so is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = frozenset("0123456789.-")
+
+
+def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+    """Return title, columns and rows of each part of the report."""
+    summary = [
+        ["Date", report["date"]],
+        ["Currency", report["currency"]],
+        ["Total posted", report["total_posted"]],
+        ["POS total", report["pos_total"]],
+        ["Checks", str(report["total_checks"])],
+        ["Variance", report["variance"]],
+        ["Balanced", "yes" if report["balanced"] else "no"],
+        ["Signed off by", report.get("signed_off_by") or "not signed off"],
+        ["Signed off at", report.get("signed_off_at") or ""],
+        ["Note", report.get("note") or ""],
+    ]
+    return [
+        ("Summary", ("what", "value"), summary),
+        ("By outlet", _OUTLET, _rows(report["by_outlet"], _OUTLET)),
+        ("Exceptions", _EXCEPTION, _rows(report["exceptions"], _EXCEPTION)),
+        ("Recovered", _RECOVERED, _rows(report["recovered"], _RECOVERED)),
+    ]
+
+
+def _rows(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:
+    return [["" if item.get(name) is None else str(item[name]) for name in columns] for item in items]
+
+
+def _safe(text: str) -> str:
+    """Return the cell so that no spreadsheet takes it for a formula; amounts stay amounts."""
+    if text.startswith(_FORMULA) and not set(text) <= _NUMBER:
+        return f"'{text}"
+    return text
+
+
+def as_csv(report: Report) -> bytes:
+    """Return the report as CSV, one part under the other."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for title, columns, rows in tables(report):
+        writer.writerow([title])
+        writer.writerow(columns)
+        writer.writerows([_safe(cell) for cell in row] for row in rows)
+        writer.writerow([])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def as_xlsx(report: Report) -> bytes:
+    """Return the report as a workbook, one sheet a part."""
+    book = Workbook()
+    first = book.active
+    if first is not None:
+        book.remove(first)
+    for title, columns, rows in tables(report):
+        sheet = book.create_sheet(title)
+        sheet.append(list(columns))
+        for cell in sheet[1]:
+            cell.font = Font(bold=True)
+        for row in rows:
+            sheet.append([_safe(cell) for cell in row])
+        for number, _ in enumerate(columns, 1):
+            letter = sheet.cell(row=1, column=number).column_letter
+            sheet.column_dimensions[letter].width = 18
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def as_pdf(report: Report) -> bytes:
+    """Return the report for printing; letters outside of Latin-1 are shown as question marks."""
+    page = FPDF(orientation="landscape")
+    page.set_title(f"Room charge reconciliation {report['date']}")
+    page.add_page()
+    page.set_font("Helvetica", "B", 16)
+    page.cell(0, 10, f"Room charge reconciliation, {report['date']}", new_x="LMARGIN", new_y="NEXT")
+    for title, columns, rows in tables(report):
+        page.set_font("Helvetica", "B", 12)
+        page.cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
+        page.set_font("Helvetica", "", 8)
+        if not rows:
+            page.cell(0, 6, "None", new_x="LMARGIN", new_y="NEXT")
+            continue
+        with page.table() as table:
+            for cells in (columns, *rows):
+                row = table.row()
+                for cell in cells:
+                    row.cell(_latin(cell))
+    return bytes(page.output())
+
+
+def _latin(text: str) -> str:
+    return text.replace("→", ">").encode("latin-1", "replace").decode("latin-1")
+
+
+FORMATS: Mapping[str, tuple[str, Callable[[Report], bytes]]] = {
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
+    "pdf": ("application/pdf", as_pdf),
+}

@@ -1,0 +1,63 @@
+"""What the workers run for room charge, and what the timers ask them to run."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from innkeeper.domain.errors import NotFound
+from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.jobs.queue import Job
+from innkeeper.jobs.worker import Handler
+from innkeeper.room_charge import audit_day, queue, resolver, work
+from innkeeper.room_charge.connection import Systems
+from innkeeper.storage.database import Tx
+from innkeeper.telemetry.alerts import Alerts
+
+#: Seconds between two looks for charges that nobody is at; their own jobs come sooner.
+DUE_SECONDS = 5.0
+#: Seconds between two looks whether a property's hour of reconciliation has passed.
+RECONCILE_SECONDS = 60.0
+
+#: Steps of one run: to ask, to send the rest, to take back.
+_STEPS = 4
+
+
+def handlers(systems: Systems, alerts: Alerts) -> Mapping[str, Handler]:
+    """Return what to do for each kind of job."""
+
+    async def do_settle(job: Job) -> Outcome[Any]:
+        link = await systems.link(job.property_id)
+        word = "gone"
+        for _ in range(_STEPS):
+            try:
+                row = await resolver.step(link, UUID(job.payload["charge_id"]))
+            except NotFound:
+                break
+            if row is None:
+                return Done("somebody else is at it")
+            word = row.posting_status
+            if not row.status.is_open or row.next_attempt_at is None or row.next_attempt_at > link.now():
+                break
+        return Done(word)
+
+    async def do_alert(job: Job) -> Outcome[Any]:
+        return Done(await alerts.send(job.payload["title"], job.payload["body"]))
+
+    async def do_reconcile(job: Job) -> Outcome[Any]:
+        link = await systems.link(job.property_id)
+        return await audit_day.by_itself(link, date.fromisoformat(job.payload["date"]))
+
+    return {work.SETTLE: do_settle, work.ALERT: do_alert, work.RECONCILE: do_reconcile}
+
+
+def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:
+    """Return what recurs: by name, every how many seconds, and what is done in the tick's transaction."""
+
+    async def bring_due(tx: Tx) -> None:
+        await queue.bring_due(tx, systems.clock())
+
+    async def reconcile(tx: Tx) -> None:
+        await audit_day.queue_due(tx, systems)
+
+    return {"room charges due": (DUE_SECONDS, bring_due), "reconciliation": (RECONCILE_SECONDS, reconcile)}

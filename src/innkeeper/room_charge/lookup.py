@@ -1,0 +1,172 @@
+"""Looks up who can be charged: by room, by key card, and for a check that is to be posted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from innkeeper.domain.charge import GuestStatus, InHouseGuest, PmsCode, RoomStatus
+from innkeeper.domain.errors import FieldError
+from innkeeper.domain.money import format_amount
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
+from innkeeper.room_charge import policy
+from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.errors import PmsAway, Refusal
+from innkeeper.room_charge.order import Order
+from innkeeper.room_charge.settings import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The guest of a check. `fresh` is False when the PMS is away and this is who was seen in the room before."""
+
+    guest: InHouseGuest
+    looked_up_at: datetime
+    fresh: bool = True
+    reason: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return what is kept of the answer beside the charge."""
+        guest = self.guest
+        amounts = {"credit_limit": guest.credit_limit, "balance": guest.balance}
+        return {
+            "looked_up_at": self.looked_up_at.isoformat(),
+            "fresh": self.fresh,
+            "room_number": guest.room_number,
+            "guest": guest.name,
+            "guest_id": guest.guest_id,
+            "reservation_id": guest.reservation_id,
+            "confirmation": guest.confirmation,
+            "status": guest.status.value,
+            "check_in": guest.check_in.isoformat(),
+            "check_out": guest.check_out.isoformat(),
+            "charges_allowed": guest.charges_allowed,
+            "restrictions": list(guest.restrictions),
+            **{name: None if amount is None else f"{amount:f}" for name, amount in amounts.items()},
+        }
+
+
+async def room(link: Link, room_number: str) -> RoomStatus:
+    """Return who can be charged in the room. Raises Refusal, PmsAway."""
+    return _known(link, await link.connector.find_room(room_number.strip()))
+
+
+async def key_card(link: Link, card: str) -> RoomStatus:
+    """Return the guest of a key card. Raises Refusal, PmsAway."""
+    if not link.options.verification.allow_key_card_lookup:
+        raise Refusal("KEY_CARD_OFF")
+    return _known(link, await link.connector.find_key_card(card.strip()))
+
+
+async def for_posting(link: Link, order: Order) -> Found:
+    """Return the guest that a check is to be charged to, also one who has moved since the waiter looked.
+
+    While the PMS is away, that is who was last seen in the room, if the order may be queued.
+    Raises Refusal, PmsAway.
+    """
+    outcome = await link.connector.find_room(order.room_number)
+    if isinstance(outcome, Later | Unknown):
+        return _from_memory(link, order, outcome.reason)
+    if isinstance(outcome, Done):
+        link.systems.remember(link.property_id, outcome.value)
+        guest = policy.choose(outcome.value.guests, order.guest_id, order.reservation_id)
+        if guest is not None:
+            return Found(guest, outcome.value.looked_up_at)
+    if order.reservation_id:
+        moved = await link.connector.find_reservation(order.reservation_id)
+        if isinstance(moved, Done) and order.guest_id in (None, moved.value.guest_id):
+            return Found(moved.value, link.now())
+        if isinstance(moved, Later | Unknown):
+            return _from_memory(link, order, moved.reason)
+    if isinstance(outcome, Refused):
+        refuse(outcome)
+    raise Refusal(PmsCode.ROOM_NOT_FOUND, [FieldError("guest_id", "This guest is not in the room.")])
+
+
+def _from_memory(link: Link, order: Order, reason: str) -> Found:
+    seen = link.systems.last_seen(link.property_id, order.room_number)
+    if seen is None or not order.queue_on_failure:
+        raise PmsAway(reason)
+    guest = policy.choose(seen.guests, order.guest_id, order.reservation_id)
+    if guest is None:
+        raise PmsAway(reason)
+    return Found(guest, seen.looked_up_at, fresh=False, reason=reason)
+
+
+def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:
+    if isinstance(outcome, Done):
+        link.systems.remember(link.property_id, outcome.value)
+        return outcome.value
+    if isinstance(outcome, Refused):
+        refuse(outcome)
+    raise PmsAway(outcome.reason)
+
+
+def refuse(outcome: Refused) -> NoReturn:
+    """Raises the refusal of a PMS, its own words beside ours."""
+    words = " ".join(filter(None, (outcome.message, outcome.detail)))
+    raise Refusal(outcome.code, [FieldError("pms", words)] if words else ())
+
+
+def document(status: RoomStatus, link: Link, *, amounts: bool, on_its_way: Mapping[str, Decimal]) -> dict[str, Any]:
+    """Return what a terminal is shown; without `amounts`, only whether the guest may charge at all."""
+    return {
+        "room_number": status.room_number,
+        "room_type": status.room_type,
+        "guests": [_guest(guest, link, amounts, on_its_way) for guest in status.guests],
+        "pms": link.pms_type,
+        "looked_up_at": status.looked_up_at,
+    }
+
+
+def _guest(guest: InHouseGuest, link: Link, amounts: bool, on_its_way: Mapping[str, Decimal]) -> dict[str, Any]:
+    options = link.options
+    currency = guest.currency or link.hotel.currency
+    limit = policy.limit_of(guest, options)
+    coming = on_its_way.get(guest.reservation_id, Decimal(0))
+    credit = policy.Credit(limit, guest.balance or Decimal(0), coming)
+    reason = _restriction(guest, options, credit)
+    shown = {
+        "credit_limit": limit,
+        "current_balance": guest.balance,
+        "available_credit": credit.available if guest.balance is not None else None,
+        "on_its_way": coming,
+    }
+    return {
+        "guest": {
+            "name": guest.name,
+            "first_name": guest.first_name,
+            "last_name": guest.last_name,
+            "vip_level": guest.vip_level,
+            "guest_id": guest.guest_id,
+        },
+        "reservation": {
+            "confirmation": guest.confirmation,
+            "reservation_id": guest.reservation_id,
+            "check_in": guest.check_in.isoformat(),
+            "check_out": guest.check_out.isoformat(),
+            "adults": guest.adults,
+            "status": "in_house" if guest.status is GuestStatus.DUE_OUT else guest.status.value,
+            "due_out": guest.status is GuestStatus.DUE_OUT,
+        },
+        "billing": {
+            "charges_allowed": not reason,
+            "restriction_reason": reason or None,
+            **{
+                name: format_amount(amount, currency) if amounts and amount is not None else None
+                for name, amount in shown.items()
+            },
+            "currency": currency,
+        },
+        "restrictions": list(guest.restrictions),
+        "companions": list(guest.companions),
+    }
+
+
+def _restriction(guest: InHouseGuest, options: Options, credit: policy.Credit) -> str:
+    blocked = {room.casefold() for room in options.restrictions.blocked_rooms}
+    if not guest.charges_allowed or guest.room_number.casefold() in blocked:
+        return "Room charges are blocked"
+    exhausted = credit.available is not None and credit.available <= 0
+    return "Credit limit exceeded" if exhausted and options.restrictions.block_if_credit_exceeded else ""

@@ -1,0 +1,329 @@
+"""Posts a check to a room once: the row and its reference are committed before anything leaves."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import NoReturn
+from uuid import UUID
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.access.roles import Role
+from innkeeper.domain.charge import ChargeReceipt, InHouseGuest
+from innkeeper.domain.errors import Conflict, FieldError, Invalid
+from innkeeper.domain.ids import new_id
+from innkeeper.domain.money import format_amount
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused
+from innkeeper.room_charge import lookup, policy, repository, states, steps
+from innkeeper.room_charge.connection import CLAIM, Link
+from innkeeper.room_charge.drafts import charge_draft, item_document, reference_of
+from innkeeper.room_charge.errors import PmsAway, Refusal
+from innkeeper.room_charge.lookup import Found
+from innkeeper.room_charge.order import Order
+from innkeeper.room_charge.settings import Outlet
+from innkeeper.room_charge.tables import PostingStatus, RoomCharge, Signature
+from innkeeper.storage.database import Tx
+
+#: A repetition of a request that is under way in this process waits so long to tell how it ended.
+_WATCH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a request; `replay` when the reference stood for it already."""
+
+    charge: RoomCharge
+    replay: bool
+
+
+#: The fields of a charge.
+_COLUMNS = tuple(attribute.key for attribute in inspect(RoomCharge).column_attrs)
+
+
+class _TakenMeanwhile(Exception):
+    """Another request with the same reference was faster."""
+
+
+async def post(link: Link, caller: Caller, order: Order) -> Posted:
+    """Charge the check to the room, or say what its reference stands for already.
+
+    Raises Invalid, Refusal (nothing is owed), PmsAway (nothing was done and it is not to be queued), NotAllowed, and
+    Conflict when the reference stands for another check.
+    """
+    content = order.content_hash()
+    known = await _known(link, order, content)
+    if known is not None:
+        return Posted(known, replay=True)
+    if not link.active:
+        raise Refusal("NOT_ACTIVE")
+    if order.override_credit:
+        caller.need(Role.FRONT_DESK)
+    outlet = policy.check_order(order, link.options, link.outlets)
+    found = await lookup.for_posting(link, order)
+    today = await link.business_date()
+    policy.check_guest(found.guest, order, link.options, today)
+    row = _row(link, caller, order, outlet, found, content)
+    row.business_date = today
+    sends_now = link.options.posting.auto_post and outlet.auto_post and found.fresh
+    try:
+        row = await _intend(link, caller, order, row, found, sends_now=sends_now)
+    except _TakenMeanwhile:
+        known = await _known(link, order, content)
+        if known is None:
+            raise Conflict(
+                "The reference was taken and given up at the same moment.", action="Send it again."
+            ) from None
+        return Posted(known, replay=True)
+    if not sends_now:
+        return Posted(row, replay=False)
+    return Posted(await _send(link, order, row), replay=False)
+
+
+async def _known(link: Link, order: Order, content: str) -> RoomCharge | None:
+    """Return what the reference stands for, None while it is free. Raises Conflict for another check."""
+    async with link.database.read() as session:
+        row = await repository.by_pos_reference(session, link.property_id, order.pos_reference)
+    if row is None or _is_free(row):
+        return None
+    if row.content_hash != content:
+        raise Conflict(
+            f"The reference {order.pos_reference} stands for another check.",
+            code="REFERENCE_USED",
+            action="Send what was sent before, or use a new reference for another check.",
+        )
+    flight = link.systems.flights.get(row.id)
+    if flight is not None:
+        await asyncio.wait([flight], timeout=_WATCH_SECONDS)
+        async with link.database.read() as session:
+            row = await repository.charge(session, link.property_id, row.id)
+        if _is_free(row):
+            _answer_refused(row)
+    return row
+
+
+def _is_free(row: RoomCharge) -> bool:
+    """Whether the charge was refused at once, so that nothing is owed and the check may be sent again."""
+    return row.status is PostingStatus.FAILED and row.released
+
+
+def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found, content: str) -> RoomCharge:
+    guest, options = found.guest, link.options.posting
+    description = order.description or f"{outlet.posting_description or outlet.name} - Check #{order.check_number}"
+    return RoomCharge(
+        id=new_id(),
+        property_id=link.property_id,
+        location_id=order.location_id,
+        order_id=order.order_id,
+        pos_reference=order.pos_reference,
+        content_hash=content,
+        generation=1,
+        room_number=guest.room_number,
+        guest_name=guest.name[:200],
+        guest_id=guest.guest_id or None,
+        reservation_id=guest.reservation_id or None,
+        subtotal=order.subtotal,
+        tax=order.tax,
+        tip=order.tip,
+        service_charge=order.service_charge,
+        delivery_charge=order.delivery_charge,
+        total=order.total,
+        currency=order.currency,
+        items=[item_document(item) for item in order.items],
+        outlet_code=order.outlet_code,
+        check_number=order.check_number,
+        description=description[:200],
+        employee_id=order.employee_id,
+        terms={
+            "pms_codes": dict(outlet.pms_codes),
+            "itemised": options.include_itemized,
+            "tip_as_own_line": options.tip_as_separate_line,
+        },
+        lookup=found.document(),
+        posting_status=PostingStatus.PENDING.value,
+        lines=[],
+        evidence={},
+        sold_at=order.sold_at,
+        retry_count=0,
+        released=False,
+        credit_override=order.override_credit,
+        verified_by=caller.id,
+        verified_by_name=caller.name,
+        created_at=link.now(),
+    )
+
+
+async def _intend(
+    link: Link, caller: Caller, order: Order, row: RoomCharge, found: Found, *, sends_now: bool
+) -> RoomCharge:
+    """Commit the charge and its reference, with the claim under which it is sent. Raises Refusal, _TakenMeanwhile."""
+    try:
+        async with link.database.write() as tx:
+            before = await repository.by_pos_reference(tx.session, link.property_id, order.pos_reference, lock=True)
+            if before is not None and not _is_free(before):
+                raise _TakenMeanwhile
+            if order.split:
+                order = await _fitting(tx, link, order, row, found)
+                _take_part(row, order)
+            await _check_credit(tx, link, order, row, found)
+            if before is not None:
+                row = _again(before, row)
+            row.reference = reference_of(row.id, row.generation)
+            tx.session.add(row)
+            await tx.session.flush()
+            _keep_signature(tx, row, order)
+            if order.override_credit:
+                detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
+                await audit.record(
+                    tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
+                )
+            await _first_state(tx, link, row, found, sends_now=sends_now)
+    except IntegrityError:
+        raise _TakenMeanwhile from None
+    return row
+
+
+async def _first_state(tx: Tx, link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
+    now = link.now()
+    if sends_now:
+        row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
+        states.in_flight(row, now, now + CLAIM + settle_time(link))
+        return
+    if found.fresh:
+        states.held(row)
+    else:
+        states.put_off(row, Later(found.reason, code="CONNECTION_FAILED"), now, link.options.retry)
+    await steps.keep_queue(tx, link, row)
+
+
+def settle_time(link: Link) -> timedelta:
+    """Return how long the PMS may still be posting after an answer was lost."""
+    return timedelta(seconds=link.connector.capabilities.settle_seconds)
+
+
+def _again(before: RoomCharge, row: RoomCharge) -> RoomCharge:
+    """Write the new request over a refused one; the reference in the PMS is a new one."""
+    for column in _COLUMNS:
+        if column not in ("id", "property_id", "pos_reference", "generation", "reference", "updated_at"):
+            setattr(before, column, getattr(row, column))
+    before.generation += 1
+    return before
+
+
+def _keep_signature(tx: Tx, row: RoomCharge, order: Order) -> None:
+    if order.signature is None:
+        return
+    digest = hashlib.sha256(order.signature).hexdigest()
+    kept = Signature(
+        id=new_id(), property_id=row.property_id, room_charge_id=row.id, image=order.signature, sha256=digest
+    )
+    tx.session.add(kept)
+    row.signature_image, row.signature_hash = f"signatures/{kept.id}", digest
+
+
+async def credit_of(tx: Tx, link: Link, guest: InHouseGuest, found: Found, but: UUID | None = None) -> policy.Credit:
+    """Return what the guest may still charge, counting what is on its way; nobody else counts until `tx` ends."""
+    await repository.lock_guest(tx.session, link.property_id, guest.reservation_id)
+    since = found.looked_up_at
+    coming = await repository.on_its_way(tx.session, link.property_id, guest.reservation_id, since, but)
+    balance = guest.balance
+    if balance is None:
+        balance = await repository.charged(tx.session, link.property_id, guest.reservation_id, since)
+    return policy.Credit(policy.limit_of(guest, link.options), balance, coming)
+
+
+async def _check_credit(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> None:
+    if policy.limit_of(found.guest, link.options) is None or order.override_credit:
+        return
+    credit = await credit_of(tx, link, found.guest, found, row.id)
+    policy.check_credit(credit, order, link.options)
+
+
+async def _fitting(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> Order:
+    """Return the part of the check that goes to the room. Raises Refusal when nothing of it fits."""
+    amount = order.room_amount
+    if amount is None:
+        credit = await credit_of(tx, link, found.guest, found, row.id)
+        available = credit.available
+        amount = order.total if available is None else min(order.total, max(available, Decimal(0)))
+        if amount <= 0:
+            policy.check_credit(credit, order, link.options)
+            amount = order.total
+    return order.part(amount)
+
+
+def _take_part(row: RoomCharge, part: Order) -> None:
+    row.check_total = row.total
+    row.subtotal, row.tax, row.tip = part.subtotal, part.tax, part.tip
+    row.service_charge, row.delivery_charge, row.total, row.items = (
+        part.service_charge,
+        part.delivery_charge,
+        part.total,
+        [],
+    )
+
+
+async def split(link: Link, caller: Caller, order: Order) -> tuple[Posted, Decimal]:
+    """Post the part of a check that is named or fits; return it and what remains. Raises as `post`."""
+    if order.room_amount is not None and not 0 < order.room_amount <= order.total:
+        most = format_amount(order.total, order.currency)
+        raise Invalid.field("room_amount", f"This must be more than zero and at most {most}.")
+    done = await post(link, caller, replace(order, split=True))
+    return done, order.total - done.charge.total
+
+
+async def _send(link: Link, order: Order, row: RoomCharge) -> RoomCharge:
+    """Send the charge that was just committed. Raises Refusal, PmsAway."""
+    flight: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    link.systems.flights[row.id] = flight
+    try:
+        heard = await steps.ask(link, "charge", link.connector.charge(charge_draft(row)))
+        try:
+            row = await conclude_charge(link, row, heard, queue_on_failure=order.queue_on_failure, at_once=True)
+        except steps.ClaimLost:
+            async with link.database.read() as session:
+                return await repository.charge(session, link.property_id, row.id)
+    finally:
+        link.systems.flights.pop(row.id, None)
+        flight.set_result(None)
+    if _is_free(row):
+        if isinstance(heard.outcome, Refused):
+            lookup.refuse(heard.outcome)
+        _answer_refused(row)
+    return row
+
+
+def _answer_refused(row: RoomCharge) -> NoReturn:
+    if row.failure_code == "CONNECTION_FAILED":
+        raise PmsAway(row.failure_reason or "")
+    raise Refusal(row.failure_code or "POSTING_REJECTED", [FieldError("pms", row.failure_reason or "")])
+
+
+async def conclude_charge(
+    link: Link, row: RoomCharge, heard: steps.Heard[ChargeReceipt], *, queue_on_failure: bool, at_once: bool
+) -> RoomCharge:
+    """Write down how a charge ended. Raises ClaimLost."""
+    able = link.connector.capabilities
+
+    def change(fresh: RoomCharge) -> None:
+        now = link.now()
+        outcome: Outcome[ChargeReceipt] = heard.outcome
+        match outcome:
+            case Done(value=receipt):
+                states.posted(fresh, receipt, now)
+            case Refused():
+                states.refused(fresh, outcome, now, released=at_once)
+            case Later(reason=reason, code=code):
+                if at_once and not queue_on_failure:
+                    states.given_up(fresh, code, reason)
+                    fresh.released = True
+                else:
+                    states.put_off(fresh, outcome, now, link.options.retry)
+            case _:
+                states.doubted(fresh, outcome, now, able.settle_seconds, can_ask=able.read_back)
+
+    return await steps.conclude(link, row, heard, change)

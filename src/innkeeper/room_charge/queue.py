@@ -1,0 +1,226 @@
+"""What people decide about charges that did not settle by themselves: retry, remove, override, settle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.domain.errors import Conflict, Invalid
+from innkeeper.room_charge import repository, resolver, states, steps, work
+from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.errors import InProgress
+from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, RoomCharge
+from innkeeper.storage.database import Tx
+
+#: One retry by hand may take several steps: to ask, and then to send what is missing.
+_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PmsState:
+    """How the PMS stood when it was last spoken to."""
+
+    status: str
+    last_contact_at: datetime | None
+    last_failure_at: datetime | None
+    last_failure: str | None
+
+
+def pms_state(config: PmsConfig | None) -> PmsState:
+    """Return `connected`, `troubled` or `never_spoken_to`, with since when."""
+    if config is None:
+        return PmsState("connected", None, None, None)
+    contact, failure = config.last_contact_at, config.last_failure_at
+    if contact is None and failure is None:
+        return PmsState("never_spoken_to", None, None, None)
+    troubled = failure is not None and (contact is None or failure > contact)
+    return PmsState(
+        "troubled" if troubled else "connected", contact, failure, config.last_failure if troubled else None
+    )
+
+
+async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
+    """Try a charge again now and return it as it stands then; one that has settled is returned as it is.
+
+    Raises NotFound, InProgress, Conflict when nothing of it is owed.
+    """
+    async with link.database.write() as tx:
+        row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED):
+            return row
+        _must_be_free(link, row)
+        await _reopen(tx, link, caller, row)
+    for _ in range(_STEPS):
+        found = await resolver.step(link, charge_id)
+        if found is None:
+            raise InProgress
+        row = found
+        if not row.status.is_open or row.next_attempt_at is None or row.next_attempt_at > link.now():
+            break
+    return row
+
+
+async def process(link: Link, caller: Caller) -> Sequence[UUID]:
+    """Put everything that waits up to run now and return the charges."""
+    async with link.database.write() as tx:
+        ids = await repository.open_charges(tx.session, link.property_id)
+        for charge_id in ids:
+            row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+            if row.claimed_until is None or row.claimed_until <= link.now():
+                await _reopen(tx, link, caller, row)
+    return ids
+
+
+async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge) -> None:
+    if row.status is PostingStatus.FAILED:
+        if row.released or row.failure_code == states.REMOVED:
+            raise Conflict(
+                "Nothing of this charge is owed.",
+                code="NOTHING_OWED",
+                action="Send the check again from the point of sale.",
+            )
+        row.posting_status = PostingStatus.PENDING.value
+    if row.failure_code == states.HELD:
+        row.failure_code = row.failure_reason = None
+    row.next_attempt_at = link.now()
+    await steps.keep_queue(tx, link, row)
+    await audit.record(
+        tx, caller, "charge.retried", "room_charge", row.id, {"was": row.posting_status}, property_id=row.property_id
+    )
+
+
+async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> RoomCharge:
+    """Take a charge off the queue for good: nothing of it will be sent.
+
+    Raises NotFound, Invalid without a reason, InProgress, Conflict while the charge is in doubt.
+    """
+    _need(reason, "reason", "Say why it is taken off the queue.")
+    async with link.database.write() as tx:
+        entry = await repository.entry(tx.session, link.property_id, entry_id)
+        row = await repository.charge(tx.session, link.property_id, entry.room_charge_id, lock=True)
+        if entry.completed_at is not None:
+            return row
+        _must_be_free(link, row)
+        _must_be_certain(row)
+        states.given_up(row, states.REMOVED, reason.strip())
+        await _by_hand(tx, link, caller, row, "removed", reason)
+        return row
+
+
+async def override(link: Link, caller: Caller, charge_id: UUID, transaction_id: str, reason: str) -> RoomCharge:
+    """Note that somebody posted the charge in the PMS by hand, with the number it got there.
+
+    Raises NotFound, Invalid, InProgress, Conflict when the charge is in doubt, posted or void.
+    """
+    _need(transaction_id, "pms_transaction_id", "Enter the number that the PMS gave it.")
+    _need(reason, "reason", "Say why it was posted by hand.")
+    async with link.database.write() as tx:
+        row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+        _must_be_free(link, row)
+        _must_be_certain(row)
+        waiting = row.status is PostingStatus.PENDING or (row.status is PostingStatus.FAILED and not row.released)
+        if not waiting:
+            raise Conflict(f"The charge is {row.posting_status}.", code="NOT_WAITING")
+        states.settled_by_hand(row, caller.name, transaction_id.strip(), link.now())
+        await _by_hand(tx, link, caller, row, "override", reason, transaction_id=transaction_id.strip())
+        return row
+
+
+async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, evidence: str) -> RoomCharge:
+    """Take a manager's word on a charge in doubt. The PMS is asked first, and where it answers, its answer counts.
+
+    What did not land waits to be sent again. Raises NotFound, Invalid, InProgress, Conflict when nothing is in doubt.
+    """
+    _need(evidence, "evidence", "Say what you saw in the PMS, such as the number on the folio.")
+    row = await steps.claim(link, charge_id, steps.new_token())
+    if row is None:
+        raise InProgress
+    if not row.in_doubt:
+        await steps.release(link, row)
+        raise Conflict(
+            f"The charge is {row.posting_status}; nothing about it is in doubt.",
+            code="NOT_IN_DOUBT",
+            action="Read it again.",
+        )
+    asked = await _ask_first(link, row)
+    if asked is not None and not asked.in_doubt:
+        return asked
+    async with link.database.write() as tx:
+        row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+        _must_be_free(link, row)
+        if not row.in_doubt:
+            return row
+        now, voiding = link.now(), row.status is PostingStatus.VOIDING
+        if row.settles_at is not None and now < row.settles_at and link.connector.capabilities.read_back:
+            raise Conflict(
+                "The PMS may still be working on it; what is not there yet may come.",
+                code="NOT_SETTLED_YET",
+                action="Wait a minute and decide then.",
+            )
+        if landed:
+            states.settled_by_hand(row, caller.name, None, now)
+            if voiding:
+                row.posting_status, row.next_attempt_at = PostingStatus.VOIDING.value, now
+        else:
+            states.absent(row, now)
+            row.settled_by = caller.name
+            if voiding:
+                states.voided(row, None, now)
+        await _by_hand(tx, link, caller, row, "settle", evidence, landed=landed)
+        return row
+
+
+async def _ask_first(link: Link, row: RoomCharge) -> RoomCharge | None:
+    """Return the charge as the PMS's own answer leaves it; None when it lost its claim."""
+    try:
+        return await resolver.settle_doubt(link, row)
+    except steps.ClaimLost:
+        return None
+
+
+async def _by_hand(tx: Tx, link: Link, caller: Caller, row: RoomCharge, step: str, words: str, **detail: Any) -> None:
+    told = {"reason": words.strip(), "by": caller.name, **{name: str(value) for name, value in detail.items()}}
+    tx.session.add(
+        PostingAttempt(
+            room_charge_id=row.id,
+            at=link.now(),
+            step=step,
+            outcome=row.posting_status,
+            message=words.strip(),
+            duration_ms=0,
+            evidence=told,
+        )
+    )
+    row.claimed_by = row.claimed_until = None
+    await steps.keep_queue(tx, link, row)
+    await audit.record(tx, caller, f"charge.{step}", "room_charge", row.id, told, property_id=row.property_id)
+
+
+def _must_be_free(link: Link, row: RoomCharge) -> None:
+    if row.claimed_until is not None and row.claimed_until > link.now():
+        raise InProgress
+
+
+def _must_be_certain(row: RoomCharge) -> None:
+    if row.in_doubt or row.lines or row.status in (PostingStatus.UNKNOWN, PostingStatus.VOIDING):
+        raise Conflict(
+            "The charge is in doubt: it may stand in the PMS.",
+            code="IN_DOUBT",
+            action="Let the PMS be asked, or settle it with what you see there.",
+        )
+
+
+def _need(value: str, field: str, sentence: str) -> None:
+    if not value.strip():
+        raise Invalid.field(field, sentence)
+
+
+async def bring_due(tx: Tx, now: datetime, limit: int = 500) -> int:
+    """Queue a job for every charge whose time has come and at whom nobody is, whatever became of its own job."""
+    due = await repository.due(tx.session, now, limit)
+    for property_id, charge_id in due:
+        await work.queue_settle(tx, property_id, charge_id, now)
+    return len(due)

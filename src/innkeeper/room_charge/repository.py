@@ -1,0 +1,263 @@
+"""Every query of room charge."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.domain.errors import NotFound
+from innkeeper.room_charge.tables import (
+    LocalProfile,
+    PmsConfig,
+    PostingAttempt,
+    PostingStatus,
+    QueueEntry,
+    QueueStatus,
+    Reconciliation,
+    RoomCharge,
+    Signature,
+)
+
+OPEN = tuple(status.value for status in PostingStatus if status.is_open)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+async def config(session: AsyncSession, property_id: UUID, *, lock: bool = False) -> PmsConfig | None:
+    """Return a property's settings, None when it has set none."""
+    query = select(PmsConfig).where(PmsConfig.property_id == property_id)
+    return await session.scalar(query.with_for_update() if lock else query)
+
+
+async def configs(session: AsyncSession) -> Sequence[PmsConfig]:
+    """Return the settings of every property that has some."""
+    return (await session.scalars(select(PmsConfig))).all()
+
+
+# --- charges ----------------------------------------------------------------------------------------------------------
+
+
+async def charge(session: AsyncSession, property_id: UUID, charge_id: UUID, *, lock: bool = False) -> RoomCharge:
+    """Return a charge of the property. Raises NotFound."""
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id, RoomCharge.id == charge_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    found = await session.scalar(query)
+    if found is None:
+        raise NotFound("There is no such posting.")
+    return found
+
+
+async def by_pos_reference(
+    session: AsyncSession, property_id: UUID, pos_reference: str, *, lock: bool = False
+) -> RoomCharge | None:
+    """Return the charge that a point of sale's reference stands for."""
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id, RoomCharge.pos_reference == pos_reference)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return await session.scalar(query)
+
+
+async def lock_guest(session: AsyncSession, property_id: UUID, reservation_id: str) -> None:
+    """Let nobody else count this guest's charges until the transaction ends; on SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        key = f"room_charge:{property_id}:{reservation_id}"
+        await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+async def on_its_way(
+    session: AsyncSession, property_id: UUID, reservation_id: str, since: datetime, but: UUID | None = None
+) -> Decimal:
+    """Return the sum of a guest's charges that a balance read at `since` does not hold."""
+    fresh = (RoomCharge.posting_status == PostingStatus.POSTED.value) & (RoomCharge.posted_at >= since)
+    waiting = RoomCharge.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
+    return await _sum(session, property_id, reservation_id, or_(waiting, fresh), but)
+
+
+async def charged(session: AsyncSession, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:
+    """Return the sum of a guest's charges posted before that instant, for a PMS that tells no balance."""
+    posted = (RoomCharge.posting_status == PostingStatus.POSTED.value) & (RoomCharge.posted_at < before)
+    return await _sum(session, property_id, reservation_id, posted, None)
+
+
+async def _sum(
+    session: AsyncSession, property_id: UUID, reservation_id: str, condition: Any, but: UUID | None
+) -> Decimal:
+    query = select(RoomCharge.total).where(
+        RoomCharge.property_id == property_id, RoomCharge.reservation_id == reservation_id, condition
+    )
+    if but is not None:
+        query = query.where(RoomCharge.id != but)
+    return sum(await session.scalars(query), Decimal(0))
+
+
+async def page_of_charges(
+    session: AsyncSession,
+    property_id: UUID,
+    *,
+    limit: int,
+    offset: int,
+    statuses: Collection[str] = (),
+    room_number: str | None = None,
+    outlet_code: str | None = None,
+    business_date: date | None = None,
+    pos_reference: str | None = None,
+) -> tuple[Sequence[RoomCharge], int]:
+    """Return charges, newest first, and how many there are."""
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id)
+    if statuses:
+        query = query.where(RoomCharge.posting_status.in_(statuses))
+    for column, value in (
+        (RoomCharge.room_number, room_number),
+        (RoomCharge.outlet_code, outlet_code),
+        (RoomCharge.business_date, business_date),
+        (RoomCharge.pos_reference, pos_reference),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return await _page(session, query, (RoomCharge.created_at.desc(), RoomCharge.id.desc()), limit, offset)
+
+
+async def charges_of_days(session: AsyncSession, property_id: UUID, start: date, end: date) -> Sequence[RoomCharge]:
+    """Return the charges posted or taken back on these business dates, both included, oldest first."""
+    charged = RoomCharge.business_date.between(start, end)
+    taken_back = RoomCharge.void_date.between(start, end)
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id, or_(charged, taken_back))
+    return (await session.scalars(query.order_by(RoomCharge.id))).all()
+
+
+async def charges_by_reference(
+    session: AsyncSession, property_id: UUID, references: Collection[str]
+) -> dict[str, RoomCharge]:
+    """Return charges by what they are found by in the PMS."""
+    found: dict[str, RoomCharge] = {}
+    wanted = sorted(references)
+    for start in range(0, len(wanted), 500):
+        query = select(RoomCharge).where(
+            RoomCharge.property_id == property_id, RoomCharge.reference.in_(wanted[start : start + 500])
+        )
+        found.update({row.reference: row for row in await session.scalars(query)})
+    return found
+
+
+async def due(session: AsyncSession, before: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """Return (property, charge) of those whose time has come and at whom nobody is, oldest first."""
+    query = (
+        select(RoomCharge.property_id, RoomCharge.id)
+        .where(
+            RoomCharge.next_attempt_at <= before,
+            or_(RoomCharge.claimed_until.is_(None), RoomCharge.claimed_until < before),
+        )
+        .order_by(RoomCharge.next_attempt_at)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
+async def waiting_for_pms(session: AsyncSession, property_id: UUID) -> Sequence[RoomCharge]:
+    """Return the charges that wait for their next try, locked; nothing of them has left."""
+    query = select(RoomCharge).where(
+        RoomCharge.property_id == property_id,
+        RoomCharge.next_attempt_at.is_not(None),
+        RoomCharge.posting_status == PostingStatus.PENDING.value,
+        RoomCharge.sent_at.is_(None),
+    )
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def attempts(session: AsyncSession, charge_ids: Collection[UUID]) -> dict[UUID, list[PostingAttempt]]:
+    """Return what was asked of the PMS, by charge, oldest first."""
+    found: dict[UUID, list[PostingAttempt]] = {charge_id: [] for charge_id in charge_ids}
+    query = select(PostingAttempt).where(PostingAttempt.room_charge_id.in_(charge_ids)).order_by(PostingAttempt.id)
+    for row in await session.scalars(query):
+        found[row.room_charge_id].append(row)
+    return found
+
+
+# --- queue ------------------------------------------------------------------------------------------------------------
+
+
+async def open_entry(session: AsyncSession, charge_id: UUID) -> QueueEntry | None:
+    """Return the open queue entry of a charge."""
+    query = select(QueueEntry).where(QueueEntry.room_charge_id == charge_id, QueueEntry.completed_at.is_(None))
+    return await session.scalar(query)
+
+
+async def entry(session: AsyncSession, property_id: UUID, entry_id: UUID) -> QueueEntry:
+    """Return an entry of the queue. Raises NotFound."""
+    found = await session.scalar(
+        select(QueueEntry).where(QueueEntry.property_id == property_id, QueueEntry.id == entry_id)
+    )
+    if found is None:
+        raise NotFound("There is no such entry in the queue.")
+    return found
+
+
+async def page_of_queue(
+    session: AsyncSession, property_id: UUID, *, limit: int, offset: int, statuses: Collection[str] = ()
+) -> tuple[Sequence[tuple[QueueEntry, RoomCharge]], int]:
+    """Return queue entries with their charges, oldest first; the open ones unless statuses are named."""
+    query = select(QueueEntry, RoomCharge).join(RoomCharge, RoomCharge.id == QueueEntry.room_charge_id)
+    query = query.where(QueueEntry.property_id == property_id)
+    query = query.where(QueueEntry.status.in_(statuses) if statuses else QueueEntry.completed_at.is_(None))
+    total = await session.scalar(select(func.count()).select_from(query.subquery()))
+    rows = await session.execute(query.order_by(QueueEntry.id).limit(limit).offset(offset))
+    return [(one, two) for one, two in rows], total or 0
+
+
+async def open_charges(session: AsyncSession, property_id: UUID) -> Sequence[UUID]:
+    """Return the ids of all charges with an open entry, oldest first."""
+    query = select(QueueEntry.room_charge_id).where(
+        QueueEntry.property_id == property_id, QueueEntry.completed_at.is_(None)
+    )
+    return (await session.scalars(query.order_by(QueueEntry.id))).all()
+
+
+async def unsettled(session: AsyncSession, property_id: UUID, business_date: date) -> Sequence[RoomCharge]:
+    """Return the charges up to that business date that are open, or that failed and wait for a person."""
+    failed = select(QueueEntry.room_charge_id).where(
+        QueueEntry.property_id == property_id,
+        QueueEntry.completed_at.is_(None),
+        QueueEntry.status == QueueStatus.FAILED.value,
+    )
+    query = select(RoomCharge).where(
+        RoomCharge.property_id == property_id,
+        RoomCharge.business_date <= business_date,
+        or_(RoomCharge.posting_status.in_(OPEN), RoomCharge.id.in_(failed)),
+    )
+    return (await session.scalars(query.order_by(RoomCharge.id))).all()
+
+
+# --- signatures, signed days, profiles --------------------------------------------------------------------------------
+
+
+async def signature(session: AsyncSession, property_id: UUID, charge_id: UUID) -> Signature | None:
+    """Return the newest signature of a charge."""
+    query = select(Signature).where(Signature.property_id == property_id, Signature.room_charge_id == charge_id)
+    return await session.scalar(query.order_by(Signature.id.desc()).limit(1))
+
+
+async def last_revision(session: AsyncSession, property_id: UUID, day: date) -> Reconciliation | None:
+    """Return the newest signing of a day, whether it stands or was reopened."""
+    query = select(Reconciliation).where(Reconciliation.property_id == property_id, Reconciliation.date == day)
+    return await session.scalar(query.order_by(Reconciliation.revision.desc()).limit(1).with_for_update())
+
+
+async def profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -> LocalProfile | None:
+    """Return what is kept of a guest of the PMS."""
+    return await session.scalar(
+        select(LocalProfile).where(LocalProfile.property_id == property_id, LocalProfile.pms_guest_id == pms_guest_id)
+    )
+
+
+async def _page(
+    session: AsyncSession, query: Select[Any], order: Sequence[Any], limit: int, offset: int
+) -> tuple[Sequence[Any], int]:
+    total = await session.scalar(select(func.count()).select_from(query.subquery()))
+    rows = (await session.scalars(query.order_by(*order).limit(limit).offset(offset))).all()
+    return rows, total or 0

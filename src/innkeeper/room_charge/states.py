@@ -1,0 +1,210 @@
+"""How a charge goes from one state to the next: one change of its row for each thing learned, without I/O."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from innkeeper.domain.charge import ChargeReceipt, PmsCode, ReadBack, VoidReceipt
+from innkeeper.domain.money import quantize
+from innkeeper.domain.outcome import Later, Refused, Unknown
+from innkeeper.jobs.backoff import DOUBT_SECONDS, OUTAGE_SECONDS, backoff
+from innkeeper.room_charge.drafts import line_documents, merged
+from innkeeper.room_charge.settings import Retry
+from innkeeper.room_charge.tables import PostingStatus, RoomCharge
+
+#: The longest wait between two automatic retries.
+_LONGEST_RETRY = timedelta(hours=1)
+
+#: The PMS refuses us, not the charge.
+_CONNECTION_REFUSED = (PmsCode.CREDENTIALS_REFUSED, PmsCode.NOT_AUTHORIZED)
+
+REMOVED = "REMOVED"
+PARTIALLY_POSTED = "PARTIALLY_POSTED"
+SURPLUS = "SURPLUS_IN_PMS"
+IN_DOUBT = "IN_DOUBT"
+VOIDED_UNSENT = "VOIDED_UNSENT"
+HELD = "AUTO_POST_OFF"
+
+
+def in_flight(row: RoomCharge, now: datetime, settles_at: datetime) -> None:
+    """Something may leave from now on; if nobody comes back, the PMS is asked at `settles_at`."""
+    row.sent_at = now
+    row.settles_at = row.next_attempt_at = settles_at
+
+
+def posted(row: RoomCharge, receipt: ChargeReceipt, now: datetime) -> None:
+    """The PMS has the charge and said so."""
+    row.lines = merged(row.lines, line_documents(receipt.lines))
+    row.pms_transaction_id = row.pms_transaction_id or receipt.transaction_id or None
+    if receipt.folio_balance is not None:
+        row.folio_balance = quantize(receipt.folio_balance, row.currency)
+    row.business_date = receipt.business_date or row.business_date
+    if receipt.mismatches:
+        row.evidence = {**row.evidence, "mismatches": list(receipt.mismatches)}
+    _stands(row, now)
+
+
+def found(row: RoomCharge, read: ReadBack, now: datetime) -> None:
+    """The PMS was asked and has every line."""
+    lines = list(read.landed.values())
+    row.lines = line_documents(lines)
+    row.pms_transaction_id = next((line.transaction_id for line in lines if line.transaction_id), None)
+    row.business_date = next((line.business_date for line in lines if line.business_date), row.business_date)
+    if read.surplus:
+        row.evidence = {**row.evidence, "surplus": line_documents(read.surplus)}
+    _stands(row, now)
+
+
+def settled_by_hand(row: RoomCharge, who: str, transaction_id: str | None, now: datetime) -> None:
+    """A person says that it stands in the PMS."""
+    row.pms_transaction_id = transaction_id or row.pms_transaction_id
+    row.settled_by = who
+    _stands(row, now)
+
+
+def _stands(row: RoomCharge, now: datetime) -> None:
+    row.posting_status = PostingStatus.POSTED.value
+    row.posted_at = row.posted_at or now
+    _nothing_open(row)
+    row.failure_code = row.failure_reason = None
+    row.terms = {name: value for name, value in row.terms.items() if name != "missing"}
+
+
+def _nothing_open(row: RoomCharge) -> None:
+    row.sent_at = row.settles_at = row.next_attempt_at = None
+
+
+def doubted(row: RoomCharge, outcome: Unknown, now: datetime, settle_seconds: float, *, can_ask: bool) -> None:
+    """The request left and nobody knows. The PMS is asked soon; where it cannot be, a manager decides."""
+    settles = float(outcome.evidence.get("settles_after_seconds", settle_seconds))
+    row.posting_status = PostingStatus.UNKNOWN.value
+    row.sent_at = row.sent_at or now
+    row.settles_at = now + timedelta(seconds=settles)
+    row.failure_code, row.failure_reason = IN_DOUBT, outcome.reason
+    row.evidence = {**row.evidence, **_plain(outcome.evidence), "asked": 0}
+    row.next_attempt_at = now + timedelta(seconds=min(DOUBT_SECONDS, settles)) if can_ask else None
+
+
+def still_doubted(row: RoomCharge, reason: str, now: datetime, *, settled: bool) -> None:
+    """The PMS was asked and its answer proves nothing yet; it is asked again, ever less often."""
+    asked = int(row.evidence.get("asked", 0)) + 1
+    row.evidence = {**row.evidence, "asked": asked}
+    row.failure_reason = reason
+    again = now + backoff(asked, DOUBT_SECONDS if not settled else OUTAGE_SECONDS)
+    if row.settles_at is not None and not settled:
+        again = min(again, row.settles_at)
+    row.next_attempt_at = again
+    if row.status is PostingStatus.PENDING:
+        row.posting_status = PostingStatus.UNKNOWN.value
+
+
+def needs_person(row: RoomCharge, code: str, reason: str) -> None:
+    """Nothing more can be found out or done by itself."""
+    row.failure_code, row.failure_reason, row.next_attempt_at = code, reason, None
+    if row.status is PostingStatus.PENDING and row.in_doubt:
+        row.posting_status = PostingStatus.UNKNOWN.value
+
+
+def absent(row: RoomCharge, now: datetime) -> None:
+    """The PMS was asked in time and has nothing of it: it may be sent."""
+    row.posting_status = PostingStatus.PENDING.value
+    row.sent_at = row.settles_at = None
+    row.lines = []
+    row.next_attempt_at = now
+
+
+def partly_there(row: RoomCharge, read: ReadBack, now: datetime) -> None:
+    """A part of the lines landed: only the rest may be sent."""
+    row.posting_status = PostingStatus.PENDING.value
+    row.sent_at = row.settles_at = None
+    row.lines = line_documents(read.landed.values())
+    row.terms = {**row.terms, "missing": [line.key for line in read.missing]}
+    row.next_attempt_at = now
+
+
+def refused(row: RoomCharge, outcome: Refused, now: datetime, *, released: bool) -> None:
+    """The PMS will not have it. Nothing is owed, unless a part of it landed before."""
+    reason = " ".join(filter(None, (outcome.message, outcome.detail)))
+    row.sent_at = row.settles_at = row.next_attempt_at = None
+    if row.lines:
+        row.posting_status = PostingStatus.UNKNOWN.value
+        row.sent_at = now  # a part stands there, so it is not simply refused
+        needs_person(row, PARTIALLY_POSTED, f"A part of the check stands in the PMS; the rest is refused: {reason}")
+        return
+    row.posting_status = PostingStatus.FAILED.value
+    row.failure_code, row.failure_reason, row.released = outcome.code, reason, released
+
+
+def put_off(row: RoomCharge, outcome: Later, now: datetime, retry: Retry) -> None:
+    """Nothing was done. It is tried again by the property's interval and count; after that a person decides."""
+    row.sent_at = row.settles_at = None
+    row.failure_code, row.failure_reason = outcome.code, outcome.reason
+    if not retry.enabled or row.retry_count >= retry.max_attempts:
+        row.next_attempt_at = None
+        row.posting_status = PostingStatus.PENDING.value if row.lines else PostingStatus.FAILED.value
+        return
+    row.posting_status = PostingStatus.PENDING.value
+    wait = min(timedelta(minutes=retry.interval_minutes) * 2**row.retry_count, _LONGEST_RETRY)
+    row.next_attempt_at = now + max(wait, timedelta(seconds=outcome.after_seconds or 0))
+
+
+def held(row: RoomCharge) -> None:
+    """The property or the outlet posts nothing by itself: it waits for somebody to process the queue."""
+    row.failure_code, row.failure_reason = HELD, "Posting by itself is switched off; process the queue to post it."
+    _nothing_open(row)
+
+
+def given_up(row: RoomCharge, code: str, reason: str) -> None:
+    """Nothing of it is owed and nothing more will be sent."""
+    row.posting_status = PostingStatus.FAILED.value
+    row.failure_code, row.failure_reason = code, reason
+    _nothing_open(row)
+
+
+def voided(row: RoomCharge, receipt: VoidReceipt | None, now: datetime, today: date | None = None) -> None:
+    """Nothing of it is owed any more; `today` is the business date, for a PMS that does not tell it."""
+    row.posting_status = PostingStatus.VOIDED.value
+    row.voided_at = now
+    _nothing_open(row)
+    row.failure_code = row.failure_reason = None
+    if receipt is None:
+        row.failure_code, row.failure_reason = VOIDED_UNSENT, "It was voided before anything was posted."
+    else:
+        row.void_date = next((line.business_date for line in receipt.lines if line.business_date), today)
+        row.evidence = {**row.evidence, "void": line_documents(receipt.lines), "void_id": receipt.transaction_id}
+
+
+def void_refused(row: RoomCharge, outcome: Refused, now: datetime) -> None:
+    """The PMS does not take it back: it still stands, and a person must do it there or mend the connection."""
+    row.failure_code = f"VOID_{outcome.code}"
+    row.failure_reason = " ".join(filter(None, (outcome.message, outcome.detail)))
+    if outcome.code in _CONNECTION_REFUSED:
+        row.next_attempt_at = None  # it stays half done until somebody has mended that
+        return
+    row.void_reason = row.voided_by = None
+    if row.posted_at is None:
+        row.posting_status = PostingStatus.UNKNOWN.value
+        row.sent_at, row.next_attempt_at = now, None
+        return
+    row.posting_status = PostingStatus.POSTED.value
+    _nothing_open(row)
+
+
+def void_put_off(row: RoomCharge, outcome: Later | Unknown, now: datetime, settle_seconds: float) -> None:
+    """Half a void finishes itself; nothing is sent before the PMS is done with the last request."""
+    tries = int(row.evidence.get("void_tries", 0)) + 1
+    row.evidence = {**row.evidence, "void_tries": tries}
+    wait = backoff(tries, OUTAGE_SECONDS)
+    if isinstance(outcome, Unknown):
+        wait = timedelta(seconds=float(outcome.evidence.get("settles_after_seconds", settle_seconds)))
+        wait = max(wait, timedelta(seconds=DOUBT_SECONDS))
+    row.failure_code = IN_DOUBT if isinstance(outcome, Unknown) else outcome.code
+    row.failure_reason = outcome.reason
+    row.next_attempt_at = now + wait
+
+
+def _plain(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, int | float | str | bool | None) else str(value)
+        for name, value in evidence.items()
+    }

@@ -1,0 +1,200 @@
+"""One step of a charge: claim it, ask the PMS outside of any transaction, and write down what was learned."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import structlog
+
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
+from innkeeper.room_charge import repository, work
+from innkeeper.room_charge.connection import CALL_SECONDS, CLAIM, Link
+from innkeeper.room_charge.states import HELD, REMOVED
+from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
+from innkeeper.storage.database import Tx
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+#: A good answer is noted only so often, since the row is one for all charges of a property.
+_NOTED_EVERY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[T]):
+    """What the PMS answered, and how long it took."""
+
+    step: str
+    outcome: Outcome[T]
+    milliseconds: int
+
+
+def new_token() -> str:
+    """Return a name for one claim."""
+    return secrets.token_hex(8)
+
+
+async def ask(link: Link, step: str, call: Awaitable[Outcome[T]]) -> Heard[T]:
+    """Wait for the PMS, never so long that the claim could end; an answer that nobody understands is Unknown."""
+    started = perf_counter()
+    outcome: Outcome[T]
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            outcome = await call
+    except TimeoutError:
+        outcome = Unknown("The PMS did not answer in time.", {"failure": "TIMEOUT"})
+    except Exception as error:  # whatever happened after the request left, it is in doubt
+        log.exception("connector failed", pms=link.pms_type, step=step)
+        outcome = Unknown("The connector failed.", {"failure": type(error).__name__})
+    return Heard(step, outcome, round((perf_counter() - started) * 1000))
+
+
+async def claim(link: Link, charge_id: UUID, token: str) -> RoomCharge | None:
+    """Return the charge, claimed; None while somebody else is at it. Raises NotFound."""
+    async with link.database.write() as tx:
+        row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+        now = link.now()
+        if row.claimed_until is not None and row.claimed_until > now:
+            return None
+        row.claimed_by, row.claimed_until = token, now + CLAIM
+        entry = await repository.open_entry(tx.session, row.id)
+        if entry is not None:
+            entry.status = QueueStatus.PROCESSING.value
+        return row
+
+
+async def note(link: Link, row: RoomCharge, change: Callable[[RoomCharge], None]) -> RoomCharge:
+    """Change the charge that is ours by its claim, and keep the claim. Raises ClaimLost."""
+    async with link.database.write() as tx:
+        fresh = await _ours(tx, link, row)
+        change(fresh)
+        return fresh
+
+
+class ClaimLost(Exception):
+    """The claim ran out and somebody else took the charge over; what was learned here is learned again there."""
+
+
+async def conclude(
+    link: Link,
+    row: RoomCharge,
+    heard: Heard[Any] | None,
+    change: Callable[[RoomCharge], None],
+    *,
+    waits_for_person: bool = False,
+    extra: Callable[[Tx, RoomCharge], Awaitable[None]] | None = None,
+) -> RoomCharge:
+    """Write what was learned, give the charge free and keep its queue entry true, in one transaction.
+
+    Raises ClaimLost.
+    """
+    async with link.database.write() as tx:
+        fresh = await _ours(tx, link, row)
+        was_open = fresh.next_attempt_at is not None
+        change(fresh)
+        fresh.claimed_by = fresh.claimed_until = None
+        if heard is not None:
+            tx.session.add(attempt_of(fresh.id, heard, link))
+            await note_contact(tx, link, heard.outcome)
+        if extra is not None:
+            await extra(tx, fresh)
+        await keep_queue(tx, link, fresh, waits_for_person=waits_for_person, new=not was_open)
+        return fresh
+
+
+async def _ours(tx: Tx, link: Link, row: RoomCharge) -> RoomCharge:
+    fresh = await repository.charge(tx.session, link.property_id, row.id, lock=True)
+    if fresh.claimed_by != row.claimed_by:
+        raise ClaimLost
+    return fresh
+
+
+async def release(link: Link, row: RoomCharge) -> RoomCharge:
+    """Give the charge free without having done anything."""
+    return await conclude(link, row, None, lambda _: None)
+
+
+async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: bool = False, new: bool = True) -> None:
+    """Make the charge's queue entry say what the charge says, and set the alarm for its next try."""
+    stuck = waits_for_person or (row.next_attempt_at is None and _unfinished(row) and row.failure_code != HELD)
+    entry = await repository.open_entry(tx.session, row.id)
+    now = link.now()
+    if entry is None:
+        if not _unfinished(row):
+            return
+        entry = QueueEntry(property_id=row.property_id, room_charge_id=row.id, created_at=now, attempts=0)
+        tx.session.add(entry)
+    entry.attempts = row.retry_count
+    entry.last_attempt_at = row.last_retry_at
+    entry.next_attempt_at = row.next_attempt_at
+    entry.response_code = (row.failure_code or "")[:50] or None
+    entry.response_message = row.failure_reason
+    before = entry.status
+    if not _unfinished(row):
+        entry.status, entry.completed_at = QueueStatus.COMPLETED.value, now
+        entry.response_code = entry.response_code or "OK"
+    else:
+        entry.status = QueueStatus.FAILED.value if stuck else QueueStatus.QUEUED.value
+    if row.next_attempt_at is not None:
+        await work.queue_settle(tx, row.property_id, row.id, row.next_attempt_at)
+    if entry.status == QueueStatus.FAILED.value != before and link.options.retry.alert_on_failure:
+        await _alert(tx, link, row)
+
+
+async def _alert(tx: Tx, link: Link, row: RoomCharge) -> None:
+    body = (
+        f"The charge of check {row.check_number} at {row.outlet_code} needs a person: "
+        f"{row.failure_code or row.posting_status}. Open the posting queue."
+    )
+    await work.queue_alert(tx, row.property_id, f"posting:{row.id}", f"{link.hotel.name}: a room charge is stuck", body)
+
+
+def _unfinished(row: RoomCharge) -> bool:
+    if row.status is PostingStatus.FAILED:
+        return not row.released and row.failure_code != REMOVED
+    return row.status.is_open
+
+
+def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt:
+    """Return the row that tells of a call."""
+    row = PostingAttempt(
+        room_charge_id=charge_id, at=link.now(), step=heard.step, duration_ms=heard.milliseconds, evidence={}
+    )
+    match heard.outcome:
+        case Done():
+            row.outcome, row.code, row.message = "done", None, "The PMS answered."
+        case Refused(code=code, message=message, detail=detail):
+            row.outcome, row.code = "refused", code
+            row.message = " ".join(filter(None, (message, detail)))
+        case Later(reason=reason, code=code):
+            row.outcome, row.code, row.message = "later", code, reason
+        case Unknown(reason=reason, evidence=evidence):
+            row.outcome, row.code, row.message = "unknown", str(evidence.get("failure", "UNKNOWN")), reason
+            row.evidence = {name: str(value) for name, value in evidence.items()}
+    return row
+
+
+async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
+    """Write down that the PMS answers or does not, once that changes; what waited for it is tried again at once."""
+    now = link.now()
+    failed = isinstance(outcome, Later | Unknown)
+    fresh = link.last_contact_at is not None and now - link.last_contact_at < _NOTED_EVERY
+    if failed == link.troubled and (failed or fresh):
+        return
+    config: PmsConfig | None = await repository.config(tx.session, link.property_id, lock=True)
+    if config is None:
+        return
+    if isinstance(outcome, Later | Unknown):
+        config.last_failure_at, config.last_failure = now, outcome.reason
+        return
+    config.last_contact_at = now
+    if link.troubled:
+        for row in await repository.waiting_for_pms(tx.session, link.property_id):
+            row.next_attempt_at = now
+            await work.queue_settle(tx, row.property_id, row.id, now)

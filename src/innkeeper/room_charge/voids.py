@@ -1,0 +1,107 @@
+"""Takes charges back: at once where nothing ever left, else in the PMS too, finishing itself when half done."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.domain.charge import PmsCode, VoidReceipt, VoidWay
+from innkeeper.domain.errors import Conflict, FieldError, Invalid
+from innkeeper.domain.outcome import Done, Refused
+from innkeeper.room_charge import lookup, repository, states, steps
+from innkeeper.room_charge.connection import CLAIM, Link
+from innkeeper.room_charge.drafts import void_draft
+from innkeeper.room_charge.errors import InProgress, Refusal
+from innkeeper.room_charge.tables import PostingStatus, RoomCharge
+from innkeeper.storage.database import Tx
+
+
+async def void(link: Link, caller: Caller, charge_id: UUID, reason: str) -> RoomCharge:
+    """Take a charge back and return it: voided, or voiding while the PMS has not said that it is. Twice is harmless.
+
+    Raises NotFound, Invalid, Conflict when nothing is owed, InProgress, Refusal when the PMS cannot or will not.
+    """
+    if not reason.strip():
+        raise Invalid.field("reason", "Say why the charge is taken back.")
+    row = await _begin(link, caller, charge_id, reason.strip()[:300])
+    if row.claimed_by is None:
+        return row
+    heard = await steps.ask(link, "void", link.connector.void(void_draft(row)))
+    try:
+        row = await _conclude(link, row, heard)
+    except steps.ClaimLost:
+        return row
+    if isinstance(heard.outcome, Refused):
+        lookup.refuse(heard.outcome)
+    return row
+
+
+async def _begin(link: Link, caller: Caller, charge_id: UUID, reason: str) -> RoomCharge:
+    """Commit the wish; the charge is returned claimed when the PMS must be told now."""
+    async with link.database.write() as tx:
+        row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+        now = link.now()
+        if row.status in (PostingStatus.VOIDED, PostingStatus.VOIDING):
+            return row
+        if row.claimed_until is not None and row.claimed_until > now:
+            raise InProgress
+        if row.status is PostingStatus.FAILED and (row.released or row.failure_code == states.REMOVED):
+            raise Conflict(
+                "Nothing of this charge is owed.", code="NOTHING_TO_VOID", action="There is nothing to take back."
+            )
+        if row.status is PostingStatus.POSTED and link.connector.capabilities.void is VoidWay.NONE:
+            raise Refusal(PmsCode.NOT_SUPPORTED, [FieldError("pms", "This PMS takes nothing back by itself.")])
+        row.void_reason, row.voided_by = reason, caller.name
+        detail = {"reason": reason, "was": row.posting_status, "total": row.total, "currency": row.currency}
+        await audit.record(tx, caller, "charge.voided", "room_charge", row.id, detail, property_id=row.property_id)
+        row.claimed_by = row.claimed_until = None
+        await _first_state(tx, link, row)
+        return row
+
+
+async def _first_state(tx: Tx, link: Link, row: RoomCharge) -> None:
+    now = link.now()
+    stands = row.status is PostingStatus.POSTED
+    if not stands and not row.in_doubt and not row.lines:
+        states.voided(row, None, now)
+        await steps.keep_queue(tx, link, row)
+        return
+    row.posting_status = PostingStatus.VOIDING.value
+    if row.in_doubt:  # first find out what stands
+        row.next_attempt_at = now
+        await steps.keep_queue(tx, link, row)
+        return
+    row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
+    row.next_attempt_at = row.claimed_until + _settle(link)
+
+
+def _settle(link: Link) -> timedelta:
+    return timedelta(seconds=link.connector.capabilities.settle_seconds)
+
+
+async def send(link: Link, row: RoomCharge) -> RoomCharge:
+    """Tell the PMS, again if need be: it looks first, so nothing is taken back twice. Raises ClaimLost."""
+
+    def leave(fresh: RoomCharge) -> None:
+        fresh.retry_count += 1
+        fresh.last_retry_at = link.now()
+        fresh.next_attempt_at = (fresh.claimed_until or link.now()) + _settle(link)
+
+    row = await steps.note(link, row, leave)
+    heard = await steps.ask(link, "void", link.connector.void(void_draft(row)))
+    return await _conclude(link, row, heard)
+
+
+async def _conclude(link: Link, row: RoomCharge, heard: steps.Heard[VoidReceipt]) -> RoomCharge:
+    today = await link.business_date()
+
+    def change(fresh: RoomCharge) -> None:
+        match heard.outcome:
+            case Done(value=receipt):
+                states.voided(fresh, receipt, link.now(), today)
+            case Refused() as refusal:
+                states.void_refused(fresh, refusal, link.now())
+            case outcome:
+                states.void_put_off(fresh, outcome, link.now(), link.connector.capabilities.settle_seconds)
+
+    return await steps.conclude(link, row, heard, change)

@@ -1,0 +1,54 @@
+"""Names the background work of room charge and puts it on the queue."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from innkeeper.jobs.queue import JobSpec, enqueue
+from innkeeper.storage.database import Tx
+
+SETTLE = "room_charge.settle"
+ALERT = "room_charge.alert"
+RECONCILE = "room_charge.reconcile"
+
+#: Lower runs first: a charge overtakes a report.
+_PRIORITY = {SETTLE: 10, ALERT: 40, RECONCILE: 60}
+
+
+async def queue_settle(tx: Tx, property_id: UUID, charge_id: UUID, at: datetime | None = None) -> UUID:
+    """Bring this charge one step further at that instant; however often it is asked for, it is one job."""
+    return await enqueue(
+        tx,
+        JobSpec(
+            kind=SETTLE,
+            key=str(charge_id),
+            property_id=property_id,
+            payload={"charge_id": str(charge_id)},
+            priority=_PRIORITY[SETTLE],
+            run_after=at,
+            # the row decides, and the timers bring it back whatever becomes of a job
+            max_attempts=50,
+        ),
+    )
+
+
+async def queue_alert(tx: Tx, property_id: UUID, key: str, title: str, body: str) -> UUID:
+    """Tell people outside the screens, once for each key; no guests' data in it."""
+    payload = {"title": title, "body": body}
+    return await enqueue(
+        tx, JobSpec(kind=ALERT, key=key, property_id=property_id, payload=payload, priority=_PRIORITY[ALERT])
+    )
+
+
+async def queue_reconcile(tx: Tx, property_id: UUID, day: date) -> UUID:
+    """Compare that business date with the PMS."""
+    payload = {"date": day.isoformat()}
+    return await enqueue(
+        tx,
+        JobSpec(
+            kind=RECONCILE,
+            key=day.isoformat(),
+            property_id=property_id,
+            payload=payload,
+            priority=_PRIORITY[RECONCILE],
+        ),
+    )
