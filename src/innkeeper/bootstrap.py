@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,9 @@ from innkeeper.channel_sync import jobs as channel_jobs
 from innkeeper.channel_sync import overview as channel_overview
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.events import on_event as channel_on_event
-from innkeeper.connectors.base import ChannelConnector, RequestBudget
+from innkeeper.connectors.base import ChannelConnector, PmsConnector, RequestBudget
+from innkeeper.connectors.house import HouseConnector
+from innkeeper.connectors.opera.connector import opera_connector
 from innkeeper.connectors.qloapps.config import QloAppsSettings
 from innkeeper.connectors.qloapps.connector import QloAppsConnector
 from innkeeper.domain.business_day import utc_now
@@ -31,6 +33,10 @@ from innkeeper.house.tables import Property
 from innkeeper.jobs import queue
 from innkeeper.jobs.scheduler import Scheduler
 from innkeeper.jobs.worker import Handler, Worker
+from innkeeper.room_charge import api as charge_api
+from innkeeper.room_charge import api_settings as charge_settings_api
+from innkeeper.room_charge import jobs as charge_jobs
+from innkeeper.room_charge.connection import HotelFacts, Systems
 from innkeeper.settings import Settings
 from innkeeper.storage import migrate
 from innkeeper.storage.database import Database, Tx
@@ -55,11 +61,13 @@ class Container:
     database: Database
     keyring: Keyring
     channels: Channels
+    systems: Systems
     alerts: Alerts
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what to do for each kind of job."""
-        return {**channel_jobs.handlers(self.channels)}
+        channel = channel_jobs.handlers(self.channels)
+        return {**channel, **charge_jobs.handlers(self.systems, self.alerts)}
 
     def worker(self) -> Worker:
         """Return a worker for every kind of job."""
@@ -76,6 +84,8 @@ class Container:
         scheduler.every("channel peek", channel_jobs.PEEK_SECONDS, channel_jobs.peek)
         scheduler.every("channel sync", 60.0, channel_jobs.start_due_syncs)
         scheduler.every("log retention", 6 * _HOUR, channel_jobs.prune)
+        for name, (seconds, tick) in charge_jobs.timers(self.systems).items():
+            scheduler.every(name, seconds, tick)
         scheduler.every("history retention", _HOUR, self._forget_history)
         return scheduler
 
@@ -98,6 +108,7 @@ class Container:
     async def aclose(self) -> None:
         """Close connectors and data base."""
         await self.channels.aclose()
+        await self.systems.aclose()
         await self.database.aclose()
 
 
@@ -106,13 +117,32 @@ def build(settings: Settings) -> Container:
     database = Database(settings.database)
     keyring = settings.keyring()
     channels = Channels(database, keyring, qloapps_connector)
+    systems = Systems(database, keyring, pms_factories(database), hotel_facts)
     database.subscribers.append(channel_on_event)
-    return Container(settings, database, keyring, channels, Alerts(settings.alerts))
+    return Container(settings, database, keyring, channels, systems, Alerts(settings.alerts))
 
 
 def qloapps_connector(connection: Mapping[str, Any], budget: RequestBudget) -> ChannelConnector:
     """Return the connector to a QloApps for a property's settings."""
     return QloAppsConnector(QloAppsSettings.from_mapping(connection), budget)
+
+
+def pms_factories(database: Database) -> Mapping[str, Callable[[UUID, Mapping[str, Any]], PmsConnector]]:
+    """Return how the connector of each kind of PMS is made for a property from its connection settings."""
+
+    def house(property_id: UUID, connection: Mapping[str, Any]) -> PmsConnector:
+        return HouseConnector(database, property_id, timeout_seconds=float(connection.get("timeout_seconds") or 10))
+
+    def opera(_: UUID, connection: Mapping[str, Any]) -> PmsConnector:
+        return opera_connector(connection)
+
+    return {"house": house, "opera": opera}
+
+
+async def hotel_facts(session: AsyncSession, property_id: UUID) -> HotelFacts | None:
+    """Return what room charge must know of a property, None when there is none."""
+    house = await session.get(Property, property_id)
+    return HotelFacts(house.name, house.currency, house.timezone, house.business_date) if house else None
 
 
 def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
@@ -132,7 +162,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     app = create_app(
         container.database,
         container.keyring,
-        routers=(house_api.router, channel_api.router),
+        routers=(house_api.router, channel_api.router, charge_api.router, charge_settings_api.router),
         lifespan=lifespan,
         overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
         describe_hotel=describe_hotel,
@@ -141,6 +171,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         secure_cookies=(container.settings.public_url or "").startswith("https://"),
     )
     app.state.channels = container.channels
+    app.state.systems = container.systems
     return app
 
 
