@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import httpx2
 
@@ -42,10 +43,18 @@ class Process:
                 env={**os.environ, **self.environment},
             )
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def kill(self) -> None:
-        """Kill it as a power cut would."""
+        """Kill it as a power cut would; one that has ended is left alone."""
         assert self._child is not None
-        self._child.send_signal(signal.SIGKILL)
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGKILL)
         self._child.wait()
 
     def stop(self) -> int:

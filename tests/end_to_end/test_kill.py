@@ -22,17 +22,19 @@ def shop(tmp_path: Path) -> Iterator[str]:
     """A simulated QloApps in a process of its own."""
     port = free_port()
     process = Process(["simulate", "qloapps", "--port", str(port)], tmp_path / "shop.log")
-    process.start()
-    process.wait_for(r"http://127\.0\.0\.1:\d+")
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
+    with process:
+        process.wait_for(r"http://127\.0\.0\.1:\d+")
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_what_was_accepted_survives_kill_9_and_gets_through_once(tmp_path: Path, shop: str) -> None:
-    server = Server.on(tmp_path)
-    server.start()
+    with Server.on(tmp_path) as server:
+        _play(server, tmp_path, shop)
+
+
+def _play(server: Server, folder: Path, shop: str) -> None:
     server.wait_ready()
-    token = run(tmp_path, "token", "create", "desk", "--role", "admin")
+    token = run(folder, "token", "create", "desk", "--role", "admin")
     headers = {"Authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=server.url, headers=headers, timeout=PATIENCE) as client:
         types = _connect(client, shop)
