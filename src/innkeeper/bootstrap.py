@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.http import PropertyIds
 from innkeeper.channel_sync import api as channel_api
+from innkeeper.channel_sync import ari_jobs as channel_ari
 from innkeeper.channel_sync import jobs as channel_jobs
 from innkeeper.channel_sync import overview as channel_overview
 from innkeeper.channel_sync.connection import Channels
@@ -83,6 +84,8 @@ class Container:
         scheduler = Scheduler(self.database)
         scheduler.every("channel peek", channel_jobs.PEEK_SECONDS, channel_jobs.peek)
         scheduler.every("channel sync", 60.0, channel_jobs.start_due_syncs)
+        scheduler.every("channel window", 6 * _HOUR, channel_ari.roll)
+        scheduler.every("channel drift", 24 * _HOUR, channel_ari.sweep)
         scheduler.every("log retention", 6 * _HOUR, channel_jobs.prune)
         for name, (seconds, tick) in charge_jobs.timers(self.systems).items():
             scheduler.every(name, seconds, tick)

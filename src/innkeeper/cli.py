@@ -227,11 +227,17 @@ def token_create(
 
 @app.command()
 def sync(
-    what: Annotated[str, typer.Argument(help="inbound, outbound, room-types, or all of them.")] = "all",
+    what: Annotated[
+        str, typer.Argument(help="inbound, outbound, room-types, availability, rates, or all of them.")
+    ] = "all",
     property_id: PropertyOption = DEFAULT_PROPERTY,
     full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing on either side, say what would happen.")
+    ] = False,
+    remove_blocks: Annotated[
+        bool,
+        typer.Option("--remove-blocks", help="With availability: release every block there and stop sending it."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -239,11 +245,17 @@ def sync(
     settings = _settings()
     if what not in runs.KINDS:
         raise typer.BadParameter(f"{what!r} cannot be synchronised; choose one of {', '.join(runs.KINDS)}.")
+    if remove_blocks and (what != "availability" or dry_run or full):
+        raise typer.BadParameter(
+            "--remove-blocks goes with availability alone: innkeeper sync availability --remove-blocks"
+        )
 
     async def work() -> dict[str, Any]:
         container = bootstrap.build(settings)
         try:
             await container.prepare()
+            if remove_blocks:
+                return (await runs.remove_blocks(container.channels, property_id)).document()
             request = runs.Request(what=what, full=full, dry_run=dry_run)
             return (await runs.run_now(container.channels, property_id, request)).document()
         finally:

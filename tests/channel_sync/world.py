@@ -240,6 +240,9 @@ async def furnish(world: World) -> None:
             "api_key": DEMO_KEY,
             "qloapps_hotel_id": 1,
             "requests_per_minute": 100_000,
+            # only tests of rooms and prices push them, so that the others count requests of bookings alone
+            "sync_availability": False,
+            "sync_rates": False,
         },
     )
 

@@ -10,16 +10,31 @@ from fastapi.responses import JSONResponse
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, PropertyId
-from innkeeper.channel_sync import attention, jobs, rehearsal, repository, resolving, room_types, runs, settings, status
+from innkeeper.channel_sync import (
+    ari_repository,
+    ari_work,
+    attention,
+    drift,
+    jobs,
+    rehearsal,
+    repository,
+    resolving,
+    room_types,
+    runs,
+    settings,
+    status,
+)
 from innkeeper.channel_sync.connection import Channels, require_config
 from innkeeper.channel_sync.schemas import (
     AttentionOut,
+    BlockOut,
     ConfigIn,
     ConfigOut,
     CustomerMappingIn,
     CustomerMappingOut,
     GoLiveIn,
     Page,
+    PushIn,
     ReservationMappingOut,
     RoomTypeMappingIn,
     RoomTypeMappingOut,
@@ -129,24 +144,93 @@ async def sync_room_types(
     return await _sync(request, property_id, "room-types", body, wait, create_missing=create_missing)
 
 
+@router.post("/sync/availability", status_code=202)
+async def sync_availability(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: PushIn | None = None, wait: bool = False
+) -> Response:
+    """Make QloApps sell what the house has left."""
+    return await _sync(request, property_id, "availability", body, wait)
+
+
+@router.post("/sync/rates", status_code=202)
+async def sync_rates(
+    request: Request, caller: CurrentManager, property_id: PropertyId, body: PushIn | None = None, wait: bool = False
+) -> Response:
+    """Make QloApps charge the house's prices."""
+    return await _sync(request, property_id, "rates", body, wait)
+
+
+@router.get("/blocks")
+async def list_blocks(
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, limit: Limit = 100, offset: Offset = 0
+) -> Page[BlockOut]:
+    """The rooms that are kept from sale in QloApps, by date; they are nobody's bookings."""
+    async with channels_of(request).database.read() as session:
+        rows, total = await ari_repository.block_page(session, property_id, limit=limit, offset=offset)
+    return Page(items=[BlockOut.of(row, name) for row, name in rows], total=total, limit=limit, offset=offset)
+
+
+@router.delete("/blocks")
+async def remove_blocks(request: Request, caller: CurrentAdmin, property_id: PropertyId) -> dict[str, Any]:
+    """Release every block and stop sending availability, so that none comes back before it is switched on again."""
+    channels = channels_of(request)
+    try:
+        result = await runs.remove_blocks(channels, property_id)
+    except LeaseHeld:
+        raise _busy() from None
+    async with channels.database.write() as tx:
+        await audit.record(tx, caller, "qloapps.remove-blocks", "qloapps_config", property_id, {})
+    return result.document()
+
+
+@router.get("/drift")
+async def get_drift(request: Request, caller: CurrentFrontDesk, property_id: PropertyId) -> dict[str, Any]:
+    """The last comparison of both sides: where they differ, since when, why if known, and what healing does."""
+    async with channels_of(request).database.read() as session:
+        return drift.document(await ari_repository.last_sweep(session, property_id))
+
+
+@router.post("/drift", status_code=202)
+async def start_drift(request: Request, caller: CurrentManager, property_id: PropertyId) -> dict[str, Any]:
+    """Compare both sides now, in the background."""
+    channels = channels_of(request)
+    async with channels.database.write() as tx:
+        config = await require_config(tx.session, property_id)
+        sweep_id = await drift.begin(tx, property_id, heal=config.mode == "live")
+        await ari_work.queue_drift(tx, property_id, sweep_id)
+    return {"sweep_id": str(sweep_id)}
+
+
+def _busy() -> Conflict:
+    return Conflict(
+        "Another synchronisation of this property is running.",
+        code="SYNC_RUNNING",
+        action="Wait for it, or start yours without wait=true.",
+    )
+
+
 async def _sync(
-    request: Request, property_id: UUID, what: str, body: SyncIn | None, wait: bool, *, create_missing: bool = False
+    request: Request,
+    property_id: UUID,
+    what: str,
+    body: SyncIn | PushIn | None,
+    wait: bool,
+    *,
+    create_missing: bool = False,
 ) -> Response:
     channels = channels_of(request)
     asked = runs.Request(what=what, create_missing=create_missing, **(body or SyncIn()).model_dump())
     if asked.since is not None and asked.since.tzinfo is None:
         raise Invalid.field("since", "Write the instant with its zone, as in 2026-11-22T10:00:00+01:00.")
+    if asked.start is not None and asked.end is not None and asked.end <= asked.start:
+        raise Invalid.field("end", f"The end {asked.end} must be after the start {asked.start}.")
     if not wait:
         sync_id = await runs.start(channels, property_id, asked)
         return JSONResponse({"sync_id": str(sync_id)}, status_code=202)
     try:
         result = await runs.run_now(channels, property_id, asked)
     except LeaseHeld:
-        raise Conflict(
-            "Another synchronisation of this property is running.",
-            code="SYNC_RUNNING",
-            action="Wait for it, or start yours without wait=true.",
-        ) from None
+        raise _busy() from None
     return JSONResponse(result.document(), status_code=200)
 
 

@@ -100,6 +100,24 @@ CAUSES: Mapping[str, Cause] = {
         "It was tried again and again and did not succeed: {detail}",
         "Mend the cause and try again.",
     ),
+    "foreign_rate": Cause(
+        "A price rule of somebody else decides what {name} costs in QloApps",
+        "On its nights the house's price is not what a guest pays there: {detail}",
+        "Delete the rule in QloApps if the house shall decide; it is never touched from here.",
+        retry=False,
+    ),
+    "stay_limits": Cause(
+        "QloApps cannot hold the limits of stay of {name}",
+        "Its shortest or longest stay differs from night to night here; QloApps knows one for all dates, which stays.",
+        "Give all nights the same limits, or watch for stays there that the house would not take.",
+        retry=False,
+    ),
+    "shop_currency": Cause(
+        "The shop sells in {currency} and the house in {ours}",
+        "No price is sent, since it would mean something else there.",
+        "Set the default currency of QloApps to that of the house.",
+        retry=False,
+    ),
     "access": Cause(
         "QloApps refuses us",
         "{detail}",

@@ -1,6 +1,6 @@
 """What channel sync does when the house announces a change: it puts work on the queue, in the same transaction."""
 
-from innkeeper.channel_sync import repository
+from innkeeper.channel_sync import ari_work, repository
 from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.work import queue_push
 from innkeeper.house import events as house_events
@@ -13,9 +13,11 @@ _RESERVATIONS = frozenset(
 
 
 async def on_event(tx: Tx, event: Event) -> None:
-    """Queue the push of a reservation that changed here; a change that came from there is not sent back."""
-    if event.name not in _RESERVATIONS or event.origin == ORIGIN:
-        return
-    config = await repository.config(tx.session, event.property_id)
-    if config is not None and config.sync_enabled and config.sync_reservations_outbound:
-        await queue_push(tx, event.property_id, event.entity_id)
+    """Queue the push of what changed here; a reservation that came from there is not sent back, its nights are."""
+    sent = False
+    if event.name in _RESERVATIONS and event.origin != ORIGIN:
+        config = await repository.config(tx.session, event.property_id)
+        sent = config is not None and config.sync_enabled and config.sync_reservations_outbound
+        if sent:
+            await queue_push(tx, event.property_id, event.entity_id)
+    ari_work.note(tx, event, sent=sent)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import attention, repository, work
+from innkeeper.channel_sync import ari_jobs, attention, repository, work
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
@@ -64,6 +64,7 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
             )
 
     return {
+        **{kind: _noting(channels, handler) for kind, handler in ari_jobs.handlers(channels).items()},
         work.PUSH: do_push,
         work.POLL: do_poll,
         work.PULL: do_pull,
@@ -71,6 +72,13 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
         work.SYNC: do_sync,
         work.PRUNE: do_prune,
     }
+
+
+def _noting(channels: Channels, handler: Handler) -> Handler:
+    async def noted(job: Job) -> Outcome[Any]:
+        return await _noted(channels.database, job.property_id, await handler(job))
+
+    return noted
 
 
 async def pull(channels: Channels, property_id: UUID, order_id: int) -> Outcome[str]:
@@ -110,6 +118,7 @@ async def on_recovered(tx: Tx, job: Job) -> None:
 
 
 _WORDS = {
+    **ari_jobs.WORDS,
     work.PUSH: "sending a reservation",
     work.POLL: "fetching bookings",
     work.PULL: "fetching a booking",

@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.channel_sync import attention, repository
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.agreement import name_lines, note_remote, settle_found, start_new_generation
+from innkeeper.channel_sync.ari_work import queue_types
 from innkeeper.channel_sync.book import Book, open_book
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.customers import ORIGIN, remember
 from innkeeper.channel_sync.logs import outbound_log
+from innkeeper.channel_sync.making_way import make_way
 from innkeeper.channel_sync.plans import Plan, decide
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.states import State, frees_rooms, remote_state
@@ -50,6 +52,10 @@ async def push(link: Link, reservation_id: UUID, result: SyncResult, *, dry_run:
         return Done(plan.action)
     before, started = link.connector.requests_made, utc_now()
     answer = await _send(link, plan)
+    refused = isinstance(answer, Refused) and answer.code == NOT_AVAILABLE
+    # a block of ours may stand in the way, made while the reservation waited to be sent
+    if refused and plan.draft is not None and await make_way(link, plan.draft, plan.order_id):
+        answer = await _send(link, plan)
     result.requests += link.connector.requests_made - before
     milliseconds = int((utc_now() - started).total_seconds() * 1000)
     return await _settle(link, reservation_id, plan, answer, result, milliseconds)
@@ -132,6 +138,8 @@ async def _settle(
         if mapping is None or reservation is None:
             return Done("the reservation is gone")
         if isinstance(answer, Done):
+            if plan.action != "agree":
+                await queue_types(tx, link.config, _touched_types(mapping, reservation))
             await _agree(book, mapping, reservation, plan, answer.value)
         else:
             await _note_failure(book, mapping, reservation, answer, plan.sent_version_at)
@@ -157,6 +165,13 @@ async def _settle(
         # A conflict for a person, not an endless retry; the next change or the button sends it again.
         return Done("refused")
     return answer
+
+
+def _touched_types(mapping: ReservationMapping, reservation: Reservation) -> set[UUID]:
+    """Return our room types that the booking there held rooms of, or does now."""
+    before = (mapping.agreed_local or {}).get("rooms", {}).values()
+    kinds = {UUID(room["room_type"]) for room in before if room.get("room_type") not in (None, "None")}
+    return kinds | {room.room_type_id for room in reservation.rooms if room.room_type_id is not None}
 
 
 async def _merge_first(link: Link, order_id: int) -> Outcome[str]:

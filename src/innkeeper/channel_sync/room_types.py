@@ -10,6 +10,7 @@ from uuid import UUID
 from rapidfuzz import fuzz, utils
 
 from innkeeper.channel_sync import attention, repository
+from innkeeper.channel_sync.ari_work import queue_mapped
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.result import SyncResult
@@ -122,6 +123,7 @@ async def create_mapping(
     await tx.session.flush()
     await _complete_inbound(tx, property_id, product_id, local_room_type_id)
     await _resume_outbound(tx, property_id, local_room_type_id)
+    await queue_mapped(tx, property_id, local_room_type_id)
     return row
 
 

@@ -3,17 +3,20 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from innkeeper.channel_sync import attention, repository
+from innkeeper.channel_sync import attention, drift, repository
+from innkeeper.channel_sync.availability_out import PushOptions, push_availability
+from innkeeper.channel_sync.availability_out import remove_blocks as release_all
 from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
+from innkeeper.channel_sync.prices_out import push_rates
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.room_types import sync_room_types
 from innkeeper.channel_sync.tables import Config, SyncState
@@ -33,6 +36,8 @@ KINDS: Mapping[str, str] = {
     "inbound": "qloapps_reservations_inbound",
     "outbound": "qloapps_reservations_outbound",
     "room-types": "qloapps_room_types_inbound",
+    "availability": "qloapps_availability_outbound",
+    "rates": "qloapps_rates_outbound",
     "all": "qloapps_full_sync",
 }
 
@@ -54,6 +59,10 @@ class Request:
     limit: int | None = None
     dry_run: bool = False
     create_missing: bool = False
+    #: Of rooms and prices only these nights, `end` exclusive, and this type; what differs there is sent.
+    start: date | None = None
+    end: date | None = None
+    room_type_id: UUID | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the request as a job carries it."""
@@ -64,12 +73,15 @@ class Request:
             "limit": self.limit,
             "dry_run": self.dry_run,
             "create_missing": self.create_missing,
+            "start": self.start.isoformat() if self.start else None,
+            "end": self.end.isoformat() if self.end else None,
+            "room_type_id": str(self.room_type_id) if self.room_type_id else None,
         }
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Request":
         """Return the request that a job carries."""
-        since = options.get("since")
+        since, start, end, kind = (options.get(name) for name in ("since", "start", "end", "room_type_id"))
         return cls(
             what=options.get("what", "all"),
             full=bool(options.get("full")),
@@ -77,6 +89,20 @@ class Request:
             limit=options.get("limit"),
             dry_run=bool(options.get("dry_run")),
             create_missing=bool(options.get("create_missing")),
+            start=date.fromisoformat(start) if start else None,
+            end=date.fromisoformat(end) if end else None,
+            room_type_id=UUID(kind) if kind else None,
+        )
+
+    def push_options(self) -> PushOptions:
+        """Return what to push of rooms and prices; a run of everything looks there, also where nothing changed."""
+        return PushOptions(
+            room_type_ids=[self.room_type_id] if self.room_type_id else None,
+            start=self.start,
+            end=self.end,
+            look=self.what == "all",
+            full=self.full,
+            dry_run=self.dry_run,
         )
 
 
@@ -105,6 +131,24 @@ async def run_now(channels: Channels, property_id: UUID, request: Request, sync_
         return await run_in_lane(channels, property_id, request, sync_id)
 
 
+async def remove_blocks(channels: Channels, property_id: UUID) -> SyncResult:
+    """Release every block there and switch the sending of availability off, or the next push would make them again.
+
+    Raises LeaseHeld when the lane stays busy, NotFound when nothing is connected.
+    """
+    async with hold_lane(channels, property_id, "blocks"):
+        async with channels.database.write() as tx:
+            config = await require_config(tx.session, property_id)
+            config.sync_availability = False
+        result = SyncResult()
+        outcome = await release_all(await channels.link(property_id), result)
+        if not isinstance(outcome, Done) and not result.errors:
+            result.fail(outcome.message if isinstance(outcome, Refused) else outcome.reason)
+        async with channels.database.write() as tx:
+            await note_contact(tx, property_id, outcome)
+        return result.finish()
+
+
 async def run_in_lane(
     channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None
 ) -> SyncResult:
@@ -115,7 +159,7 @@ async def run_in_lane(
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)
-    for part in _parts(request.what, link.config):
+    for part in _parts(request, link.config):
         outcome = await part(link, request, result)
         if not isinstance(outcome, Done):
             break
@@ -124,7 +168,8 @@ async def run_in_lane(
     return result
 
 
-def _parts(what: str, config: Config) -> list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]]:
+def _parts(request: Request, config: Config) -> list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]]:
+    what = request.what
     parts: list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]] = []
     if what in ("room-types", "all"):
         parts.append(_room_types)
@@ -132,6 +177,12 @@ def _parts(what: str, config: Config) -> list[Callable[[Link, Request, SyncResul
         parts.append(_inbound)
     if what == "outbound" or (what == "all" and config.sync_reservations_outbound):
         parts.append(_outbound)
+    if what == "availability" or (what == "all" and config.sync_availability):
+        parts.append(_availability)
+    if what == "rates" or (what == "all" and config.sync_rates):
+        parts.append(_rates)
+    if what == "all" and request.full and config.sync_availability:
+        parts.append(_drift)
     return parts
 
 
@@ -171,6 +222,25 @@ async def _outbound(link: Link, request: Request, result: SyncResult) -> Outcome
         if _is_down(outcome):
             return outcome
     return Done(result)
+
+
+async def _availability(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    return await push_availability(link, request.push_options(), result)
+
+
+async def _rates(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    return await push_rates(link, request.push_options(), result)
+
+
+async def _drift(link: Link, request: Request, result: SyncResult) -> Outcome[Any]:
+    """Compare both sides and list where they differ; a dry run heals nothing."""
+    before = link.connector.requests_made
+    answer = await drift.run(link, heal=not request.dry_run)
+    result.requests += link.connector.requests_made - before
+    if isinstance(answer, Done):
+        for difference in answer.value.differences:
+            result.act(action="differs", **difference)
+    return answer
 
 
 def _is_down(outcome: Outcome[Any]) -> bool:

@@ -1,6 +1,6 @@
 """What crosses the API of channel sync."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from innkeeper.channel_sync.tables import (
     Attention,
+    Block,
     Config,
     CustomerMapping,
     ReservationMapping,
@@ -101,6 +102,54 @@ class SyncIn(BaseModel):
     since: datetime | None = None
     limit: int | None = Field(None, ge=1, le=100_000)
     dry_run: bool = False
+
+
+class PushIn(BaseModel):
+    """What to send of rooms or prices: of a type or all, where the nights from `start` to `end` (exclusive) differ.
+
+    `full` looks at everything there afresh instead of relying on what was sent last.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: date | None = None
+    end: date | None = None
+    room_type_id: UUID | None = None
+    full: bool = False
+    dry_run: bool = False
+
+
+class BlockOut(_Row):
+    """A room that is kept from sale in QloApps, because the house has no more left on these nights."""
+
+    id: UUID
+    room_type_id: UUID
+    qloapps_product_id: int
+    qloapps_room_id: int
+    block_id: str | None
+    reference: str
+    status: str
+    start: date
+    end: date
+    created_at: datetime
+    room_type: str = ""
+
+    @classmethod
+    def of(cls, row: Block, room_type: str) -> "BlockOut":
+        """Return the block with the name of its room type."""
+        return cls(
+            id=row.id,
+            room_type_id=row.room_type_id,
+            qloapps_product_id=row.qloapps_product_id,
+            qloapps_room_id=row.room_id,
+            block_id=row.block_id,
+            reference=row.reference,
+            status=row.status,
+            start=row.check_in,
+            end=row.check_out,
+            created_at=row.created_at,
+            room_type=room_type,
+        )
 
 
 class RoomTypeMappingIn(BaseModel):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import repository
+from innkeeper.channel_sync import ari_repository, repository
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.runs import note_contact
@@ -74,6 +74,7 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
         if before[0] is not None and before != (config.base_url, config.qloapps_hotel_id):
             config.mode, config.approved_plan, config.approved_at = "rehearsal", None, None
             await repository.forget_cursor(tx.session, property_id)
+            await ari_repository.distrust_all(tx.session, property_id)
         await tx.session.flush()
         await tx.session.refresh(config)
         return config

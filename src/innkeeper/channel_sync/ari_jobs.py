@@ -1,0 +1,80 @@
+"""What the workers run for rooms, prices and drift, and what the scheduler asks them to run."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync import ari_repository, ari_work, drift, repository
+from innkeeper.channel_sync.availability_out import PushOptions, push_availability
+from innkeeper.channel_sync.connection import Channels, Link
+from innkeeper.channel_sync.prices_out import push_rates
+from innkeeper.channel_sync.result import SyncResult
+from innkeeper.domain.outcome import Done, Outcome, Unknown
+from innkeeper.jobs.queue import Job
+from innkeeper.jobs.worker import Handler
+from innkeeper.storage.database import Tx
+
+#: What a person calls this work when it has stopped.
+WORDS: Mapping[str, str] = {
+    ari_work.AVAILABILITY: "sending rooms that are left",
+    ari_work.RATES: "sending prices",
+    ari_work.DRIFT: "comparing both sides",
+}
+
+
+def handlers(channels: Channels) -> Mapping[str, Handler]:
+    """Return what to do for each kind of job; the lead of channel sync writes down how the contact went."""
+
+    async def do_availability(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        if not link.config.sync_availability:
+            return Done("sending availability is switched off")
+        outcome = await push_availability(link, _options(job), SyncResult())
+        return await _doubts(link) if isinstance(outcome, Done) else outcome
+
+    async def do_rates(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        if not link.config.sync_rates:
+            return Done("sending prices is switched off")
+        return await push_rates(link, _options(job), SyncResult())
+
+    async def do_drift(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        sweep_id = UUID(job.payload["sweep_id"])
+        answer = await drift.step(link, sweep_id)
+        if isinstance(answer, Done) and answer.value.status == "running":
+            # the rest waits behind whatever is more urgent
+            async with channels.database.write() as tx:
+                await ari_work.queue_drift(tx, job.property_id, sweep_id)
+        return answer if not isinstance(answer, Done) else Done(answer.value.status)
+
+    return {ari_work.AVAILABILITY: do_availability, ari_work.RATES: do_rates, ari_work.DRIFT: do_drift}
+
+
+def _options(job: Job) -> PushOptions:
+    kind = job.payload.get("room_type_id")
+    return PushOptions(room_type_ids=[UUID(kind)] if kind else None)
+
+
+async def _doubts(link: Link) -> Outcome[Any]:
+    """Come back while a block that was never answered may still appear."""
+    async with link.database.read() as session:
+        rows = await ari_repository.blocks(session, link.property_id)
+    if any(row.status == "pending" for row in rows):
+        return Unknown("a block was sent and is not to be seen there (yet)")
+    return Done("equal")
+
+
+async def roll(tx: Tx) -> None:
+    """Push rooms and prices of every live connection: since yesterday the window has moved by a night."""
+    for config in await repository.enabled_configs(tx.session):
+        if config.mode == "live":
+            await ari_work.queue_window(tx, config)
+
+
+async def sweep(tx: Tx) -> None:
+    """Begin the nightly comparison of every connection."""
+    for config in await repository.enabled_configs(tx.session):
+        if config.mode != "rehearsal":
+            sweep_id = await drift.begin(tx, config.property_id, heal=config.mode == "live")
+            await ari_work.queue_drift(tx, config.property_id, sweep_id)

@@ -1,0 +1,116 @@
+"""Every query about what QloApps was told of rooms and prices: what is remembered, blocks, comparisons."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from innkeeper.channel_sync.tables import Block, DriftSweep, ReservationMapping, RoomTypeMapping, TypeState
+from innkeeper.house.tables import Reservation, RoomType
+
+#: Directions in which a mapping lets anything out.
+_OUTWARD = ("outbound", "bidirectional")
+
+
+async def outward_types(
+    session: AsyncSession, property_id: UUID, hotel_id: int, only: Collection[UUID] | None = None
+) -> Sequence[tuple[RoomType, int]]:
+    """Return the room types that the broker is told of, each with its id there; of those in `only` if given."""
+    query = (
+        select(RoomType, RoomTypeMapping.qloapps_product_id)
+        .join(RoomTypeMapping, RoomTypeMapping.local_room_type_id == RoomType.id)
+        .where(
+            RoomTypeMapping.property_id == property_id,
+            RoomTypeMapping.qloapps_hotel_id == hotel_id,
+            RoomTypeMapping.is_active,
+            RoomTypeMapping.sync_direction.in_(_OUTWARD),
+            RoomType.deleted_at.is_(None),
+        )
+        .order_by(RoomTypeMapping.qloapps_product_id)
+    )
+    if only is not None:
+        query = query.where(RoomType.id.in_(only))
+    return [(kind, product) for kind, product in (await session.execute(query)).all()]
+
+
+async def type_states(session: AsyncSession, property_id: UUID) -> dict[UUID, TypeState]:
+    """Return what is remembered of each room type."""
+    query = select(TypeState).where(TypeState.property_id == property_id)
+    return {row.room_type_id: row for row in await session.scalars(query)}
+
+
+async def type_state(session: AsyncSession, property_id: UUID, room_type_id: UUID) -> TypeState:
+    """Return what is remembered of a room type, a new row when nothing is."""
+    row = await session.get(TypeState, (property_id, room_type_id))
+    if row is None:
+        row = TypeState(
+            property_id=property_id, room_type_id=room_type_id, nights=[], rules=[], rules_known=False, foreign_rules=[]
+        )
+        session.add(row)
+    return row
+
+
+async def distrust_nights(session: AsyncSession, property_id: UUID, room_type_ids: Collection[UUID]) -> None:
+    """Forget what the broker was told of the nights of these types, so that the next push looks there."""
+    query = update(TypeState).where(TypeState.property_id == property_id, TypeState.room_type_id.in_(room_type_ids))
+    await session.execute(query.values(nights=[], nights_from=None))
+
+
+async def distrust_all(session: AsyncSession, property_id: UUID) -> None:
+    """Forget everything that was told to a broker: it is another one now."""
+    await session.execute(delete(TypeState).where(TypeState.property_id == property_id))
+    await session.execute(delete(Block).where(Block.property_id == property_id))
+
+
+async def blocks(session: AsyncSession, property_id: UUID) -> Sequence[Block]:
+    """Return every block, oldest first."""
+    query = select(Block).where(Block.property_id == property_id)
+    return (await session.scalars(query.order_by(Block.created_at, Block.id))).all()
+
+
+async def block_page(
+    session: AsyncSession, property_id: UUID, *, limit: int, offset: int
+) -> tuple[Sequence[tuple[Block, str]], int]:
+    """Return a page of blocks with the names of their room types, by date, and how many there are."""
+    where = Block.property_id == property_id
+    total = await session.scalar(select(func.count()).select_from(Block).where(where))
+    query = select(Block, RoomType.name).join(RoomType, RoomType.id == Block.room_type_id).where(where)
+    rows = (await session.execute(query.order_by(Block.check_in, Block.id).limit(limit).offset(offset))).all()
+    return [(block, name) for block, name in rows], total or 0
+
+
+async def block_of_reference(session: AsyncSession, property_id: UUID, reference: str) -> Block | None:
+    """Return the block with this reference."""
+    query = select(Block).where(Block.property_id == property_id, Block.reference == reference)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def forget_blocks(session: AsyncSession, property_id: UUID, block_ids: Collection[UUID]) -> None:
+    """Delete the rows of blocks that stand no more."""
+    await session.execute(delete(Block).where(Block.property_id == property_id, Block.id.in_(block_ids)))
+
+
+async def last_sweep(session: AsyncSession, property_id: UUID, status: str | None = None) -> DriftSweep | None:
+    """Return the comparison that began last, of those with this status."""
+    query = select(DriftSweep).where(DriftSweep.property_id == property_id)
+    if status is not None:
+        query = query.where(DriftSweep.status == status)
+    return (await session.scalars(query.order_by(DriftSweep.started_at.desc(), DriftSweep.id.desc()).limit(1))).first()
+
+
+async def mapped_orders(
+    session: AsyncSession, property_id: UUID, since: Any, after: int, limit: int
+) -> Sequence[ReservationMapping]:
+    """Return mappings by order id, of those after `after`, whose reservation ends on or after `since`."""
+    query = (
+        select(ReservationMapping)
+        .join(Reservation, Reservation.id == ReservationMapping.local_reservation_id)
+        .where(
+            ReservationMapping.property_id == property_id,
+            ReservationMapping.qloapps_order_id > after,
+            Reservation.check_out >= since,
+        )
+    )
+    return (await session.scalars(query.order_by(ReservationMapping.qloapps_order_id).limit(limit))).all()

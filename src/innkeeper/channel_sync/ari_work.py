@@ -1,0 +1,171 @@
+"""Puts the pushing of rooms and prices on the queue: one job for each room type, however often it is touched."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from innkeeper.channel_sync import ari_repository, repository
+from innkeeper.channel_sync.connection import lane
+from innkeeper.channel_sync.tables import Config
+from innkeeper.channel_sync.work import PUSH
+from innkeeper.house import availability
+from innkeeper.house import events as house_events
+from innkeeper.jobs.queue import JobSpec, enqueue_many
+from innkeeper.storage.database import Tx
+from innkeeper.storage.outbox import Event
+
+AVAILABILITY = "channel.availability"
+RATES = "channel.rates"
+DRIFT = "channel.drift"
+
+#: After the reservations themselves, which take their rooms there: what they leave to block is then little or nothing.
+PRIORITY = {AVAILABILITY: 25, RATES: 35, DRIFT: 80}
+
+#: With so few rooms left on a night, the next guest there may take one that is gone: this overtakes everything.
+FEW_LEFT = 1
+URGENT_PUSH, URGENT = 4, 5
+
+#: What room types announce that changes prices or limits of stay, and what changes how many can be sold.
+_PRICED = frozenset({"price_per_night", "min_stay", "max_stay", "created"})
+_COUNTED = frozenset({"rooms", "maintenance", "created", "deleted"})
+
+_KEY = "channel_sync.touched"
+
+
+@dataclass
+class Touched:
+    """What one transaction has touched of one property so far."""
+
+    counted: dict[UUID, tuple[date | None, date | None]] = field(default_factory=dict)
+    priced: set[UUID] = field(default_factory=set)
+    #: Reservations that the push will carry there.
+    sent: set[UUID] = field(default_factory=set)
+
+    def count(self, room_type_ids: Collection[UUID], start: date | None, end: date | None) -> None:
+        """Note nights on which something else may be left; None stands for all of them."""
+        for room_type_id in room_type_ids:
+            before = self.counted.get(room_type_id, (start, end))
+            widest = (min(before[0], start), max(before[1], end)) if all((*before, start, end)) else (None, None)  # type: ignore[type-var]
+            self.counted[room_type_id] = widest
+
+
+def note(tx: Tx, event: Event, *, sent: bool) -> None:
+    """Note what an announced change touches; the jobs are queued once, at the end of the transaction."""
+    kinds = [UUID(kind) for kind in event.payload.get("room_type_ids", ())]
+    if not kinds:
+        return
+    start, end = (date.fromisoformat(text) if (text := event.payload.get(name)) else None for name in ("start", "end"))
+    changed = set(event.payload.get("changed", ()))
+    touched = _touched(tx, event.property_id)
+    if event.name == house_events.RATE_UPDATED:
+        touched.priced.update(kinds if changed - {"closed"} else ())
+        touched.count(kinds if "closed" in changed else (), start, end)
+    elif event.name == house_events.ROOM_TYPE_UPDATED:
+        touched.priced.update(kinds if changed & _PRICED else ())
+        touched.count(kinds if changed & _COUNTED else (), start, end)
+    elif event.name.startswith("reservation."):
+        touched.count(kinds, start, end)
+        touched.sent.update([event.entity_id] if sent else ())
+
+
+def _touched(tx: Tx, property_id: UUID) -> Touched:
+    known: dict[UUID, Touched] = tx.session.info.setdefault(_KEY, {})
+    if not known:
+        tx.before_commit(lambda: _queue_touched(tx))
+    return known.setdefault(property_id, Touched())
+
+
+async def _queue_touched(tx: Tx) -> None:
+    touched_by_property: dict[UUID, Touched] = tx.session.info.pop(_KEY, {})
+    for property_id, touched in touched_by_property.items():
+        config = await repository.config(tx.session, property_id)
+        if config is None or not config.sync_enabled or config.mode != "live":
+            continue
+        specs = []
+        if config.sync_availability and touched.counted:
+            few = await _few_left(tx, touched)
+            specs += [_spec(AVAILABILITY, property_id, kind, urgent=kind in few) for kind in touched.counted]
+            specs += [_urgent_push(property_id, one) for one in touched.sent] if few else []
+        if config.sync_rates:
+            specs += [_spec(RATES, property_id, kind) for kind in touched.priced]
+        if specs:
+            await enqueue_many(tx, specs)
+
+
+async def _few_left(tx: Tx, touched: Touched) -> set[UUID]:
+    """Return the touched types that have few rooms left on a touched night."""
+    nights = {kind: (start, end) for kind, (start, end) in touched.counted.items() if start and end and start < end}
+    if not nights:
+        return set()
+    await tx.session.flush()
+    first, last = min(start for start, _ in nights.values()), max(end for _, end in nights.values())
+    window = await availability.load(tx.session, list(nights), first, last)
+    few = set()
+    for kind, (start, end) in nights.items():
+        left = window.types[kind].available[(start - first).days : (end - first).days]
+        if any(count <= FEW_LEFT for count in left):
+            few.add(kind)
+    return few
+
+
+async def queue_types(tx: Tx, config: Config, room_type_ids: Collection[UUID]) -> None:
+    """Look at these types there, whatever is remembered of them: something has just changed on that side."""
+    if room_type_ids and config.sync_enabled and config.sync_availability and config.mode == "live":
+        await ari_repository.distrust_nights(tx.session, config.property_id, room_type_ids)
+        await enqueue_many(tx, [_spec(AVAILABILITY, config.property_id, kind) for kind in room_type_ids])
+
+
+async def queue_mapped(tx: Tx, property_id: UUID, room_type_id: UUID) -> None:
+    """Push rooms and prices of a type that has just got its mapping."""
+    config = await repository.config(tx.session, property_id)
+    if config is None or not config.sync_enabled or config.mode != "live":
+        return
+    kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
+    if kinds:
+        await enqueue_many(tx, [_spec(kind, property_id, room_type_id) for kind in kinds])
+
+
+async def queue_window(tx: Tx, config: Config) -> None:
+    """Push rooms and prices of every type: the window has moved by a night."""
+    kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
+    if kinds:
+        await enqueue_many(tx, [_spec(kind, config.property_id, None) for kind in kinds])
+
+
+async def queue_drift(tx: Tx, property_id: UUID, sweep_id: UUID) -> None:
+    """Go on with a comparison of both sides."""
+    spec = JobSpec(
+        kind=DRIFT,
+        key=str(sweep_id),
+        property_id=property_id,
+        lane=lane(property_id),
+        payload={"sweep_id": str(sweep_id)},
+        priority=PRIORITY[DRIFT],
+    )
+    await enqueue_many(tx, [spec])
+
+
+def _spec(kind: str, property_id: UUID, room_type_id: UUID | None, *, urgent: bool = False) -> JobSpec:
+    payload: dict[str, Any] = {"room_type_id": str(room_type_id)} if room_type_id else {}
+    return JobSpec(
+        kind=kind,
+        key=str(room_type_id or "all"),
+        property_id=property_id,
+        lane=lane(property_id),
+        payload=payload,
+        priority=URGENT if urgent else PRIORITY[kind],
+    )
+
+
+def _urgent_push(property_id: UUID, reservation_id: UUID) -> JobSpec:
+    """Return the push of a reservation that takes one of the last rooms: it is the best block there is."""
+    return JobSpec(
+        kind=PUSH,
+        key=str(reservation_id),
+        property_id=property_id,
+        lane=lane(property_id),
+        payload={"reservation_id": str(reservation_id)},
+        priority=URGENT_PUSH,
+    )
