@@ -1,0 +1,192 @@
+"""Charges that could not be posted wait in sight, are tried again by the property's rules, and end by a decision."""
+
+from decimal import Decimal
+
+import pytest
+
+from innkeeper.access.roles import Role
+from tests.room_charge.world import LONG, World
+
+pytestmark = pytest.mark.anyio
+
+MANAGER = Role.MANAGER
+
+
+async def waiting(world: World, **changes: object) -> dict[str, str]:
+    """Return a charge that waits because the PMS went down."""
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    answer = await world.post(**changes)
+    assert (answer.status_code, answer.json()["posting_status"]) == (202, "pending"), answer.text
+    found: dict[str, str] = answer.json()
+    return found
+
+
+async def entry(world: World) -> dict[str, str]:
+    """Return the only entry of the queue."""
+    (found,) = (await world.call("GET", "/queue")).json()["items"]
+    return dict(found)
+
+
+async def test_queued_charge_is_shown_with_when_it_is_tried_next(world: World) -> None:
+    posting = await waiting(world)
+    shown = await entry(world)
+    assert shown["room_charge_id"] == posting["id"]
+    assert (shown["status"], shown["amount"], shown["room_number"]) == ("queued", "105.00", "412")
+    assert shown["next_attempt_at"] == "2030-06-01T18:05:00Z"
+    assert shown["response_code"] == "CONNECTION_FAILED"
+    page = (await world.call("GET", "/queue")).json()
+    assert page["pms"]["status"] == "troubled"
+
+
+async def test_queued_charge_is_posted_after_the_interval_and_leaves_the_queue(world: World) -> None:
+    posting = await waiting(world)
+    await world.work(200)
+    assert world.folio() == {}
+    await world.work(120)
+    assert (await world.posting(posting["id"]))["retry_count"] == 1
+    assert sum(world.folio().values()) == Decimal("105.00")
+    page = (await world.call("GET", "/queue")).json()
+    assert (page["items"], page["pms"]["status"]) == ([], "connected")
+    done = (await world.call("GET", "/queue?status=completed")).json()["items"]
+    assert done[0]["completed_at"]
+
+
+async def test_retries_end_at_their_number_and_somebody_is_told(world: World) -> None:
+    await world.configure(retry={"max_attempts": 2, "interval_minutes": 1})
+    posting = await waiting(world)
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(6):
+        await world.work(LONG)
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["retry_count"], found["next_attempt_at"]) == ("failed", 2, None)
+    assert (await entry(world))["status"] == "failed", "nothing expires silently"
+    await world.work()
+    assert len(world.alerts) == 1
+    world.opera.dial.calm()
+    await world.work(LONG)
+    assert world.folio() == {}
+    answer = await world.call("POST", f"/postings/{posting['id']}/retry", role=MANAGER)
+    assert (answer.status_code, answer.json()["posting_status"]) == (200, "posted")
+    assert sum(world.folio().values()) == Decimal("105.00")
+
+
+async def test_retries_can_be_switched_off_and_alerts_too(world: World) -> None:
+    await world.configure(retry={"enabled": False, "alert_on_failure": False})
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    answer = await world.post()
+    assert answer.json()["posting_status"] == "failed"
+    assert (await entry(world))["status"] == "failed"
+    await world.work(LONG)
+    assert world.alerts == []
+    assert world.folio() == {}
+
+
+async def test_charge_that_shall_not_be_queued_is_503_and_may_be_sent_again(world: World) -> None:
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    body = world.body(queue_on_failure=False)
+    answer = await world.post(body)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (503, "CONNECTION_FAILED")
+    assert (problem["title"], problem["action"]) == ("Unable to connect to PMS", "Add to queue or collect payment")
+    await world.work(LONG)
+    assert world.folio() == {}
+    assert (await world.post({**body, "queue_on_failure": True})).status_code == 201
+
+
+async def test_check_is_queued_for_who_was_seen_in_the_room_while_the_pms_is_away(world: World) -> None:
+    await world.call("GET", "/rooms/412")
+    world.opera.dial.set(maintenance=1.0)
+    answer = await world.post(room="412")
+    assert (answer.status_code, answer.json()["guest_name"]) == (202, "Mr. James Wilson")
+    unseen = await world.post(room="218")
+    assert (unseen.status_code, unseen.json()["code"]) == (503, "CONNECTION_FAILED")
+    world.opera.dial.calm()
+    await world.settle()
+    assert sum(world.folio().values()) == Decimal("105.00")
+
+
+async def test_pms_that_comes_back_gets_all_that_waits_at_once(world: World) -> None:
+    await waiting(world)
+    await waiting(world, room="218")
+    world.clock.advance(30)
+    assert (await world.post(room="315")).status_code == 201
+    await world.work()
+    assert len(world.folio()) == 3
+    assert (await world.call("GET", "/queue")).json()["items"] == []
+
+
+async def test_retry_all_posts_everything(world: World) -> None:
+    for room in ("412", "218"):
+        await waiting(world, room=room)
+    answer = await world.call("POST", "/queue/process", role=MANAGER)
+    assert (answer.status_code, answer.json()["queued"]) == (202, 2)
+    await world.work()
+    assert len(world.folio()) == 2
+
+
+async def test_one_entry_is_retried_by_itself(world: World) -> None:
+    await waiting(world)
+    answer = await world.call("POST", f"/queue/{(await entry(world))['id']}/retry", role=MANAGER)
+    assert (answer.status_code, answer.json()["posting_status"]) == (200, "posted")
+    again = await world.call("POST", f"/postings/{answer.json()['id']}/retry", role=MANAGER)
+    assert again.json()["posting_status"] == "posted"
+    assert sum(world.folio().values()) == Decimal("105.00")
+
+
+async def test_removing_needs_a_reason_and_ends_it_for_good(world: World) -> None:
+    posting = await waiting(world)
+    path = f"/queue/{(await entry(world))['id']}"
+    assert (await world.call("DELETE", path, role=MANAGER)).status_code == 422
+    answer = await world.call("DELETE", f"{path}?reason=Paid by card", role=MANAGER)
+    assert (answer.status_code, answer.json()["failure_code"]) == (200, "REMOVED")
+    await world.settle()
+    assert world.folio() == {}
+    retried = await world.call("POST", f"/postings/{posting['id']}/retry", role=MANAGER)
+    assert (retried.status_code, retried.json()["code"]) == (409, "NOTHING_OWED")
+    assert (await world.call("GET", "/queue")).json()["total"] == 0
+
+
+async def test_nothing_in_doubt_is_removed_or_overridden(world: World) -> None:
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    removed = await world.call("DELETE", f"/queue/{(await entry(world))['id']}?reason=x", role=MANAGER)
+    assert (removed.status_code, removed.json()["code"]) == (409, "IN_DOUBT")
+    told = {"pms_transaction_id": "77", "reason": "by hand"}
+    overridden = await world.call("POST", f"/postings/{posting['id']}/override", told, role=MANAGER)
+    assert (overridden.status_code, overridden.json()["code"]) == (409, "IN_DOUBT")
+
+
+async def test_charge_posted_by_hand_is_noted_and_never_sent(world: World) -> None:
+    posting = await waiting(world)
+    told = {"pms_transaction_id": "HAND-77", "reason": "OPERA was down"}
+    answer = await world.call("POST", f"/postings/{posting['id']}/override", told, role=MANAGER)
+    assert (answer.json()["posting_status"], answer.json()["pms_transaction_id"]) == ("posted", "HAND-77")
+    assert answer.json()["settled_by"] == "manager"
+    await world.settle()
+    assert world.folio() == {}
+
+
+async def test_guest_who_moved_while_the_charge_waited_is_followed(world: World) -> None:
+    posting = await waiting(world)
+    world.opera.desk.move_room(posting["reservation_id"], "777")
+    await world.settle()
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["room_number"]) == ("posted", "777")
+
+
+async def test_guest_who_left_while_the_charge_waited_becomes_a_clear_exception(world: World) -> None:
+    posting = await waiting(world)
+    world.opera.desk.check_out(posting["reservation_id"])
+    await world.settle()
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["failure_code"]) == ("failed", "GUEST_CHECKED_OUT")
+    assert (await entry(world))["status"] == "failed"
+    await world.work()
+    assert world.alerts
+    assert world.folio() == {}
+
+
+async def test_house_queue_does_not_wait_for_anybody(inn: World) -> None:
+    assert (await inn.post()).status_code == 201
+    page = (await inn.call("GET", "/queue")).json()
+    assert (page["total"], page["pms"]["status"]) == (0, "connected")
