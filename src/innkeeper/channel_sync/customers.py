@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from innkeeper.channel_sync.book import Book
-from innkeeper.channel_sync.guest_matching import Candidates, GuestMatch, best_match
+from innkeeper.channel_sync.guest_matching import Candidates, GuestMatch, best_match, close_names
 from innkeeper.channel_sync.tables import CustomerMapping
 from innkeeper.domain.channel import ChannelBooking, ChannelCustomer
 from innkeeper.house import guests
@@ -61,7 +61,7 @@ async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[Gues
     session, threshold = book.tx.session, book.config.guest_match_threshold
     strangers = {b.customer.customer_id: b.customer for b in bookings if b.customer}
     forms = {i: forms_of(customer) for i, customer in strangers.items() if i not in book.customers}
-    candidates = Candidates(await guests.matching_many(session, book.property_id, forms.values()))
+    candidates = Candidates(await guests.matching_many(session, book.property_id, forms.values(), close_names))
     made: dict[UUID, Guest] = {}
     mappings: list[CustomerMapping] = []
     ids: list[UUID] = []

@@ -1,7 +1,7 @@
 """Finds the guest of ours that a customer of theirs is: by e-mail, phone, then name, with a score and its reasons."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -52,6 +52,16 @@ class GuestMatch:
     reasons: tuple[str, ...]
 
 
+def close_names(name: str, names: Sequence[str]) -> list[str]:
+    """Return those of the sorted names that begin like `name` and may be a slip of it."""
+    beginning = beginning_of(name)
+    first, last = bisect_left(names, beginning), bisect_left(names, beginning + "\uffff")
+    if first == last:
+        return []
+    alike = process.extract_iter(name, names[first:last], scorer=fuzz.token_sort_ratio, score_cutoff=CLOSE_NAME)
+    return [found for found, *_ in islice(alike, MOST_ALIKE)]
+
+
 class Candidates:
     """Guests whom many customers are compared with: finds those who share something without looking at all."""
 
@@ -86,12 +96,7 @@ class Candidates:
             *self._by_name.get(forms.name, ())[:MOST_ALIKE],
         ]
         if forms.name:
-            beginning = beginning_of(forms.name)
-            first, last = bisect_left(self._names, beginning), bisect_left(self._names, beginning + "\uffff")
-            alike = process.extract_iter(
-                forms.name, self._names[first:last], scorer=fuzz.token_sort_ratio, score_cutoff=CLOSE_NAME
-            )
-            for name, *_ in islice(alike, MOST_ALIKE):
+            for name in close_names(forms.name, self._names):
                 found += self._by_name[name][:MOST_ALIKE]
         return list({guest.id: guest for guest in found}.values())
 

@@ -1,7 +1,7 @@
 """Keeps the guests and the normal forms that they are matched by."""
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -210,10 +210,22 @@ async def matching(session: AsyncSession, property_id: UUID, forms: NormalForms,
 
 
 async def matching_many(
-    session: AsyncSession, property_id: UUID, forms: Collection[NormalForms]
+    session: AsyncSession,
+    property_id: UUID,
+    forms: Collection[NormalForms],
+    close: Callable[[str, Sequence[str]], Iterable[str]],
 ) -> Sequence[repository.KnownGuest]:
-    """Return all that `matching` would find for any of the forms, in a few statements; each guest once."""
-    return await repository.known_guests_like(session, property_id, forms)
+    """Return those whom `matching` would find for any of the forms and who matter, in a few statements.
+
+    `close` says which of the sorted names that begin like a name are near enough to it to matter.
+    """
+    names = {form.name for form in forms if form.name}
+    similar = await repository.names_like(session, property_id, names)
+    wanted = names | {found for name in names for found in close(name, similar)}
+    emails = {form.email for form in forms if form.email}
+    return await repository.known_guests(
+        session, property_id, wanted, emails, {form.phone for form in forms if form.phone}
+    )
 
 
 def _check(draft: GuestDraft, field: str) -> None:

@@ -372,46 +372,41 @@ class KnownGuest(NamedTuple):
 
 _KNOWN = (Guest.id, Guest.name_normal, Guest.email_normal, Guest.phone_e164, Guest.created_at)
 
-#: How many beginnings of names are looked up in one statement, and how many guests of each are enough.
+#: How many beginnings of names are looked up in one statement, and how many names with each are enough.
 _BEGINNINGS, _ALIKE = 50, 50
 _BEGINNING = """
     SELECT * FROM (
-        SELECT id, name_normal, email_normal, phone_e164, created_at FROM guests
+        SELECT DISTINCT name_normal FROM guests
         WHERE property_id = :house AND name_normal >= :a{n} AND name_normal < :b{n} ORDER BY name_normal LIMIT {most}
     ) AS alike{n}
 """
-_BY_BEGINNINGS = (
-    text(" UNION ALL ".join(_BEGINNING.format(n=n, most=_ALIKE) for n in range(_BEGINNINGS)))
-    .bindparams(bindparam("house", type_=Uuid()))
-    .columns(*_KNOWN)
+_BY_BEGINNINGS = text(" UNION ALL ".join(_BEGINNING.format(n=n, most=_ALIKE) for n in range(_BEGINNINGS))).bindparams(
+    bindparam("house", type_=Uuid())
 )
 
 
-async def known_guests_like(
-    session: AsyncSession, property_id: UUID, forms: Collection[tuple[str, str | None, str | None]]
+async def known_guests(
+    session: AsyncSession, property_id: UUID, names: Collection[str], emails: Collection[str], phones: Collection[str]
 ) -> list[KnownGuest]:
-    """Return what `guests_like` finds for any of (name, e-mail, phone), each guest once.
-
-    Many guests may share an address or a number, and all of them are returned.
-    """
+    """Return the guests with one of these normal names, e-mails or phones, each once."""
     found: dict[UUID, KnownGuest] = {}
-    shared: tuple[tuple[Any, set[str]], ...] = (
-        (Guest.name_normal, {name for name, _, _ in forms if name}),
-        (Guest.email_normal, {email for _, email, _ in forms if email}),
-        (Guest.phone_e164, {phone for _, _, phone in forms if phone}),
-    )
-    for column, values in shared:
+    for column, values in ((Guest.name_normal, names), (Guest.email_normal, emails), (Guest.phone_e164, phones)):
         if values:
             query = select(*_KNOWN).where(Guest.property_id == property_id, column.in_(values))
             found |= {row.id: KnownGuest(*row) for row in await session.execute(query)}
-    beginnings = sorted({beginning_of(name) for name, _, _ in forms if name})
+    return list(found.values())
+
+
+async def names_like(session: AsyncSession, property_id: UUID, names: Collection[str]) -> list[str]:
+    """Return the guests' normal names that begin like one of these, sorted."""
+    found: set[str] = set()
+    beginnings = sorted({beginning_of(name) for name in names if name})
     for at in range(0, len(beginnings), _BEGINNINGS):
         some = beginnings[at : at + _BEGINNINGS]
         some += some[-1:] * (_BEGINNINGS - len(some))
         bounds = {f"{side}{n}": some[n] + end for n in range(_BEGINNINGS) for side, end in (("a", ""), ("b", "\uffff"))}
-        rows = await session.execute(_BY_BEGINNINGS, {"house": property_id, **bounds})
-        found |= {row.id: KnownGuest(*row) for row in rows}
-    return list(found.values())
+        found.update(await session.scalars(_BY_BEGINNINGS, {"house": property_id, **bounds}))
+    return sorted(found)
 
 
 def beginning_of(name: str) -> str:

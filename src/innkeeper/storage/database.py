@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import Table, event, insert, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
-from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.outbox import Event, EventRow
 from innkeeper.storage.sqlite_cursor import visit_once
 
@@ -57,19 +56,21 @@ class Tx:
 
     async def announce_all(self, announced: Sequence[Event]) -> None:
         """Do as `announce` does for each of many changes, with one statement for the rows."""
-        await insert_all(
-            self.session,
-            [
-                EventRow(
-                    name=each.name,
-                    property_id=each.property_id,
-                    entity_id=each.entity_id,
-                    origin=each.origin,
-                    payload=each.payload,
-                )
-                for each in announced
-            ],
-        )
+        if announced:
+            await self.session.flush()
+            await self.session.execute(
+                insert(cast(Table, EventRow.__table__)),
+                [
+                    {
+                        "name": each.name,
+                        "property_id": each.property_id,
+                        "entity_id": each.entity_id,
+                        "origin": each.origin,
+                        "payload": each.payload,
+                    }
+                    for each in announced
+                ],
+            )
         for subscriber in self._database.subscribers:
             for each in announced:
                 await subscriber(self, each)
