@@ -12,7 +12,7 @@ import benchmarks
 from benchmarks import Figure
 
 #: Modules that benchmarks share and that measure nothing themselves.
-_HELPERS = frozenset({"__main__", "serving"})
+_HELPERS = frozenset({"__main__", "houses", "importing", "serving", "shops"})
 
 
 def names() -> list[str]:

@@ -1,8 +1,14 @@
 """Makes an installation that is connected to a shop: its data folder, its room types, live."""
 
+import asyncio
+import os
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import httpx2
 
 from benchmarks.shops import KEY
 from innkeeper import bootstrap
@@ -46,3 +52,48 @@ async def token(container: bootstrap.Container) -> str:
     """Return a manager's token."""
     _, text = await Tokens(container.database).create(Caller.system(), "benchmark", Role.MANAGER)
     return text
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Run `innkeeper serve` with its worker on a free port until the block ends; yields the process and the port.
+
+    The port is free when it is chosen; the process may take up to its start-up time to answer there.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("INNKEEPER_")}
+    settings = {"INNKEEPER_DATA_DIR": str(folder), "INNKEEPER_LOG_FORMAT": "json", "INNKEEPER_LOG_LEVEL": "WARNING"}
+    with (folder / "server.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "innkeeper.cli", "serve", "--port", str(port)),
+            env=inherited | settings,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process, port
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(15):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def until_ready(client: httpx2.AsyncClient, process: asyncio.subprocess.Process, port: int) -> None:
+    """Wait until the server says that it can serve."""
+    while True:
+        assert process.returncode is None, "the server ended; see server.log in its folder"
+        try:
+            answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+            if answer.status_code == 200:
+                return
+        except httpx2.HTTPError:
+            pass
+        await asyncio.sleep(0.01)
