@@ -71,7 +71,7 @@ class Container:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what to do for each kind of job."""
-        channel = channel_jobs.handlers(self.channels)
+        channel = channel_jobs.handlers(self.channels, self.alerts.send if self.alerts.configured else None)
         return {**channel, **charge_jobs.handlers(self.systems, self.alerts)}
 
     def worker(self) -> Worker:
@@ -105,6 +105,8 @@ class Container:
         """Bring the schema up to date and make the first property. Raises migrate.SchemaNewer."""
         await migrate.upgrade(self.database)
         async with self.database.write() as tx:
+            if not self.database.is_sqlite:
+                await tx.session.execute(migrate.TAKE_TURNS)
             await properties.ensure_default(
                 tx,
                 self.settings.property_name,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.tables import Attention
+from innkeeper.channel_sync.work import queue_alert
 from innkeeper.domain.business_day import utc_now
 from innkeeper.storage.database import Tx
 
@@ -70,12 +71,6 @@ CAUSES: Mapping[str, Cause] = {
         "Reservation {confirmation} is in {currency}",
         "The house keeps its books in another currency, so its total is not comparable.",
         "Agree on the price with the guest before check-out.",
-        retry=False,
-    ),
-    "adjusted": Cause(
-        "Reservation {confirmation} stands in QloApps in an adjusted form",
-        "QloApps cannot hold everything as it is here: {detail}",
-        "Nothing, unless the channel must show it exactly.",
         retry=False,
     ),
     "conflict": Cause(
@@ -144,19 +139,22 @@ async def open_cause(
     **facts: Any,
 ) -> None:
     """Open the cause, or note that it was seen again, so many times. `facts` fill the placeholders; no guest's data."""
+    cause = CAUSES[kind]
     row = await repository.open_attention(tx.session, property_id, kind, key)
+    is_new = row is None
     if row is None:
         row = Attention(property_id=property_id, kind=kind, key=key, times_seen=times)
         tx.session.add(row)
     else:
         row.times_seen += times
         row.last_seen_at = utc_now()
-    cause = CAUSES[kind]
     row.title = _fill(cause.title, facts)[:300]
     row.meaning = _fill(cause.meaning, facts)
     row.action = _fill(cause.action, facts)
     row.reservation_id, row.qloapps_order_id, row.job_id = reservation_id, order_id, job_id
     row.data = {name: str(value) for name, value in facts.items()}
+    if is_new:
+        await queue_alert(tx, property_id, f"{kind}:{key}", row.title, f"{row.meaning}\n{row.action}")
 
 
 async def close_cause(tx: Tx, property_id: UUID, kind: str, key: str, by: str = "Innkeeper") -> bool:
@@ -165,6 +163,7 @@ async def close_cause(tx: Tx, property_id: UUID, kind: str, key: str, by: str = 
     if row is None:
         return False
     row.closed_at, row.closed_by = utc_now(), by
+    await queue_alert(tx, property_id, f"{kind}:{key}", f"Settled: {row.title}", f"Closed by {by}; nothing to do.")
     return True
 
 

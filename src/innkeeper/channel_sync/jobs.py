@@ -1,6 +1,6 @@
 """What the workers run for channel sync, and what the scheduler asks them to run."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.runs import KINDS, Request, note_contact, run_in_lane
 from innkeeper.channel_sync.tables import Config
 from innkeeper.domain.business_day import utc_now
-from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
 from innkeeper.storage.database import Database, Tx
@@ -26,8 +26,12 @@ from innkeeper.storage.database import Database, Tx
 PEEK_SECONDS = 10.0
 
 
-def handlers(channels: Channels) -> Mapping[str, Handler]:
-    """Return what to do for each kind of job."""
+#: Sends an alert; False when it was not delivered everywhere.
+Send = Callable[[str, str], Awaitable[bool]]
+
+
+def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handler]:
+    """Return what to do for each kind of job; without `send`, nobody is alerted."""
 
     async def do_push(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
@@ -63,9 +67,15 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
                 await repository.prune_logs(tx.session, job.property_id, before=before, keep=config.log_retention_rows)
             )
 
+    async def do_alert(job: Job) -> Outcome[Any]:
+        if send is None or await send(job.payload["title"], job.payload["body"]):
+            return Done(None)
+        return Later("the alert could not be delivered")
+
     return {
         **{kind: _noting(channels, handler) for kind, handler in ari_jobs.handlers(channels).items()},
         work.PUSH: do_push,
+        work.ALERT: do_alert,
         work.POLL: do_poll,
         work.PULL: do_pull,
         work.DETAILS: do_details,

@@ -16,6 +16,7 @@ PULL = "channel.pull"
 DETAILS = "channel.details"
 SYNC = "channel.sync"
 PRUNE = "channel.prune"
+ALERT = "channel.alert"
 
 #: Lower runs first: what a guest or a clerk waits for overtakes what only completes the picture.
 _PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, DETAILS: 70, PRUNE: 90}
@@ -57,6 +58,12 @@ async def queue_all_details(tx: Tx, property_id: UUID, order_ids: Sequence[int])
 async def queue_sync(tx: Tx, property_id: UUID, sync_id: UUID, options: Mapping[str, Any]) -> UUID:
     """Run a synchronisation that somebody asked for."""
     return await _queue(tx, SYNC, property_id, str(sync_id), {"sync_id": str(sync_id), **options})
+
+
+async def queue_alert(tx: Tx, property_id: UUID, cause: str, title: str, body: str) -> UUID:
+    """Tell whoever is alerted that a cause was opened or closed; one that closes at once is told of once."""
+    spec = JobSpec(kind=ALERT, key=cause, property_id=property_id, payload={"title": title, "body": body}, priority=60)
+    return await enqueue(tx, spec)
 
 
 async def queue_scheduled(tx: Tx, property_id: UUID) -> UUID:
