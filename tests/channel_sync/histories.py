@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.work import queue_poll
@@ -21,7 +22,7 @@ from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.domain.stay import Stay, StayStatus
 from innkeeper.house import guests, reservations
 from innkeeper.house.model import GuestDraft, RoomDraft
-from innkeeper.house.tables import Reservation
+from innkeeper.house.tables import Reservation, Room
 from innkeeper.simulators.qloapps.actors import Guest, NoRoomError
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from innkeeper.simulators.qloapps.model import Line, Order
@@ -78,11 +79,15 @@ class Talk:
 
 @dataclass(frozen=True)
 class History:
-    """A whole history, to be told to a shop of this kind under this policy."""
+    """A whole history, to be told to a shop of this kind under this policy.
+
+    `sells` says whether the house also has the shop sell what it has left, which blocks rooms there.
+    """
 
     version: str
     policy: str
     tax_rate: int
+    sells: bool
     steps: Sequence[Step | Talk]
 
 
@@ -158,23 +163,32 @@ _STEPS = st.one_of(
     _step("shop hides order"),
     _step("time passes", seconds=st.sampled_from([0, 1, 45, 3600, 90_000])),
 )
-_TALKS = st.builds(
-    Talk,
-    st.sampled_from(["poll", "poll", "poll", "work", "sync", "full", "send"]),
-    st.just({}) | st.dictionaries(st.integers(0, 14), st.sampled_from(FAULTS), max_size=3),
-    st.none() | st.tuples(st.sampled_from(POINTS), st.integers(0, 18)),
+_HOW = st.sampled_from(["poll", "poll", "poll", "work", "sync", "full", "send"])
+_TROUBLE = st.dictionaries(st.integers(0, 14), st.sampled_from(FAULTS), min_size=1, max_size=3)
+_DEATH = st.tuples(st.sampled_from(POINTS), st.integers(0, 14))
+_TALKS = st.one_of(
+    st.builds(Talk, _HOW),
+    st.builds(Talk, _HOW, _TROUBLE),
+    st.builds(Talk, _HOW, st.just({}), _DEATH),
+    st.builds(Talk, _HOW, _TROUBLE, _DEATH),
 )
+#: A few things happen, and then both sides talk.
+_CHAPTERS = st.builds(lambda steps, talk: (*steps, talk), st.lists(_STEPS, max_size=3), _TALKS)
 
 
-def histories(most: int = 16) -> st.SearchStrategy[History]:
-    """Return histories of up to `most` steps and two bookings before; about a third of the steps are talks."""
+def histories(most: int = 6) -> st.SearchStrategy[History]:
+    """Return histories of a booking or two, up to `most` chapters, and what is left unsaid at the end."""
     return st.builds(
-        lambda version, policy, tax, first, rest: History(version, policy, tax, (*first, *rest)),
+        lambda version, policy, tax, sells, first, chapters, last: History(
+            version, policy, tax, sells, (*first, *(step for chapter in chapters for step in chapter), *last)
+        ),
         st.sampled_from(["1.7.0", "dev-2024-10"]),
         st.sampled_from(["newest", "house", "qloapps"]),
         st.sampled_from([0, 23]),
+        st.just(False),
         st.lists(_BOOKINGS, min_size=1, max_size=2),
-        st.lists(st.one_of(_STEPS, _STEPS, _TALKS), min_size=4, max_size=most),
+        st.lists(_CHAPTERS, min_size=2, max_size=most),
+        st.lists(_STEPS, max_size=2),
     )
 
 
@@ -191,7 +205,6 @@ class Stage:
         self.template = self.folder / "template.db"
         self.keyring = Keyring([new_key()])
         self.types: dict[int, UUID] = {}
-        self._told = 0
 
     async def furnish(self) -> None:
         """Make the file."""
@@ -210,9 +223,10 @@ class Stage:
         self.types = world.types
 
     def copy(self) -> Path:
-        """Return a fresh copy of the file."""
-        self._told += 1
-        path = self.folder / f"{self._told}.db"
+        """Return a fresh copy of the file, in the place of the one before."""
+        path = self.folder / "history.db"
+        for old in self.folder.glob(f"{path.name}*"):
+            old.unlink()
         shutil.copyfile(self.template, path)
         return path
 
@@ -246,6 +260,7 @@ class Play:
             config = await repository.config(tx.session, DEFAULT_PROPERTY)
             assert config is not None
             config.conflict_policy = {"default": self.history.policy}
+            config.sync_availability = config.sync_rates = self.history.sells
         for draft in GUESTS:
             async with self.world.database.write() as tx:
                 await guests.create(tx, DEFAULT_PROPERTY, draft, lenient=True)
@@ -253,15 +268,13 @@ class Play:
     def _start(self) -> None:
         self.fate = Fate()
         self.wire = MortalWire(self.shop, self.fate)
-        database = MortalDatabase(f"sqlite:///{self._path}", self.fate, pool_size=2)
+        database = MortalDatabase(f"sqlite:///{self._path}", self.fate)
         channels, worker = open_channels(database, self.clock, self._stage.keyring, self.wire)
         self.world = World(database, self.shop, self.clock, channels, worker, types=self._stage.types)
 
     async def close(self) -> None:
-        """Stop the process and delete its file."""
+        """Stop the process."""
         await self._end()
-        for path in self._path.parent.glob(f"{self._path.name}*"):
-            path.unlink()
 
     async def _end(self) -> None:
         await self.shop.settle()
@@ -419,11 +432,7 @@ def _name(step: Step) -> str:
     return GUESTS[step.values["guest"]].name
 
 
-async def _physical_rooms(session: Any) -> list[UUID]:
-    from sqlalchemy import select
-
-    from innkeeper.house.tables import Room
-
+async def _physical_rooms(session: AsyncSession) -> list[UUID]:
     return list((await session.scalars(select(Room.id).order_by(Room.number))).all())
 
 

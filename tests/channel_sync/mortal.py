@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,10 +41,19 @@ class Fate:
 
 
 class MortalDatabase(Database):
-    """The data base as one process sees it."""
+    """The data base as one process sees it.
 
-    def __init__(self, url: str, fate: Fate, **options: Any) -> None:
-        super().__init__(url, **options)
+    The engines of an address are shared by all that are made for it, one after the other, since they remember nothing
+    but how statements are spelled; their connections are closed with each.
+    """
+
+    _opened: ClassVar[dict[str, Database]] = {}
+
+    def __init__(self, url: str, fate: Fate) -> None:
+        if url not in self._opened:
+            self._opened[url] = Database(url, pool_size=2)
+        self.__dict__.update(self._opened[url].__dict__)
+        self.subscribers, self.after_commit = [], []
         self.fate = fate
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ made in the same millisecond may come in another order.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -41,6 +42,7 @@ class Told:
 def tell_part(number: int, first_seed: int, count: int) -> Told:
     """Tell a part of the histories in this process; the first failure is made as short as hypothesis can make it."""
     inline_sqlite.install()
+    gc.set_threshold(100_000, 50, 100)  # next to nothing of a history is a cycle
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
     stage, told, deaths = Stage(), 0, 0

@@ -117,6 +117,7 @@ async def store_page(
     try:
         async with link.database.write() as tx:
             book = await _absorb_all(tx, link, page.bookings, trial, options)
+            await _close_parked(tx, link, page.bookings)
             await _note_gone(book, page.gone)
             if keep_cursor:
                 await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
@@ -192,6 +193,13 @@ async def _park(link: Link, booking: ChannelBooking, detail: str, options: Inbou
             detail=detail,
         )
         tx.session.add(inbound_log(link.property_id, booking, None, "skip", options.sync_state_id, error=detail))
+
+
+async def _close_parked(tx: Tx, link: Link, bookings: Sequence[ChannelBooking]) -> None:
+    """Take back the word about bookings that could not be stored before and have been stored now."""
+    parked = await repository.open_keys(tx.session, link.property_id, "unreadable_booking")
+    for order_id in parked.intersection(str(booking.order_id) for booking in bookings):
+        await attention.close_cause(tx, link.property_id, "unreadable_booking", order_id)
 
 
 async def _note_gone(book: Book, order_ids: tuple[int, ...]) -> None:

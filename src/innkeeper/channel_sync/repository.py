@@ -360,6 +360,14 @@ async def open_attention(session: AsyncSession, property_id: UUID, kind: str, ke
     return (await session.scalars(query)).one_or_none()
 
 
+async def open_keys(session: AsyncSession, property_id: UUID, kind: str) -> set[str]:
+    """Return the keys of the open causes of a kind."""
+    query = select(Attention.key).where(
+        Attention.property_id == property_id, Attention.kind == kind, Attention.closed_at.is_(None)
+    )
+    return set(await session.scalars(query))
+
+
 async def attention(session: AsyncSession, property_id: UUID, attention_id: UUID) -> Attention | None:
     """Return one row that needs, or needed, a person."""
     row = await session.get(Attention, attention_id)
