@@ -127,7 +127,7 @@ async def test_pms_that_is_away_while_it_is_asked_is_asked_again(world: World) -
 
 
 async def test_many_checks_in_a_rain_of_faults_stand_once_each(world: World) -> None:
-    rates = {fault: 0.05 for fault in BREAKING}
+    rates = dict.fromkeys(BREAKING, 0.05)
     world.opera.dial.reseed(7)
     bodies = [world.body(room) for room in ("412", "218", "315", "A-12") for _ in range(10)]
     await asyncio.gather(*(world.call("GET", "/rooms/" + body["room_number"]) for body in bodies[::10]))

@@ -1,0 +1,115 @@
+"""The settings keep the specification's names, replace block by block, and never give a credential back."""
+
+import pytest
+from sqlalchemy import select
+
+from innkeeper.access.roles import Role
+from innkeeper.room_charge.tables import PmsConfig
+from tests.room_charge.world import CREDENTIALS, World
+
+pytestmark = pytest.mark.anyio
+
+ADMIN = Role.ADMIN
+
+
+async def test_property_that_set_nothing_has_the_specification_s_options_and_its_own_books(inn: World) -> None:
+    found = (await inn.call("GET", "/config", role=ADMIN)).json()
+    assert found["connection"]["pms_type"] == "house"
+    assert found["posting"] == {
+        "auto_post": True,
+        "require_signature": False,
+        "signature_threshold": "50.00",
+        "include_itemized": False,
+        "tip_as_separate_line": True,
+    }
+    assert found["verification"] == {
+        "require_name_confirm": True,
+        "allow_key_card_lookup": True,
+        "show_folio_balance": False,
+    }
+    assert found["retry"] == {"enabled": True, "max_attempts": 3, "interval_minutes": 5, "alert_on_failure": True}
+    assert found["reconciliation"] == {"auto_reconcile": True, "reconcile_time": "03:00", "alert_on_variance": True}
+    assert found["restrictions"]["allowed_outlets"] == ["REST", "BAR", "IRS"]
+    assert found["guest_profile_sync"]["enabled"] is True
+    outlets = (await inn.call("GET", "/outlets")).json()
+    assert [one["code"] for one in outlets] == ["REST", "BAR", "IRS", "POOL", "MINI"]
+    assert outlets[2]["delivery_charge"] == "5.00"
+
+
+async def test_put_replaces_the_blocks_it_holds_and_no_others(world: World) -> None:
+    await world.configure(retry={"max_attempts": 7}, posting={"auto_post": False})
+    await world.configure(posting={"require_signature": True})
+    found = (await world.call("GET", "/config", role=ADMIN)).json()
+    assert found["retry"]["max_attempts"] == 7
+    assert (found["posting"]["auto_post"], found["posting"]["require_signature"]) == (True, True)
+    assert found["connection"]["pms_type"] == "opera"
+
+
+async def test_credentials_go_in_and_never_come_out(world: World) -> None:
+    answer = await world.call("GET", "/config", role=ADMIN)
+    for secret in (CREDENTIALS["client_secret"], CREDENTIALS["app_key"]):
+        assert secret not in answer.text
+    assert "client_secret" in answer.json()["connection"]["credentials_set"]
+    async with world.database.read() as session:
+        row = (await session.scalars(select(PmsConfig))).one()
+    assert CREDENTIALS["client_secret"] not in (row.api_key_encrypted or "")
+    connection = answer.json()["connection"]
+    again = await world.call("PUT", "/config", {"connection": connection}, role=ADMIN)
+    assert again.status_code == 200, again.text
+    assert (await world.post()).status_code == 201, "what was read can be sent back without losing the credentials"
+
+
+async def test_credentials_are_not_sent_to_another_address(world: World) -> None:
+    connection = {"pms_type": "opera", "api_url": "http://elsewhere.test", "property_code": "SAND01"}
+    answer = await world.call("PUT", "/config", {"connection": connection}, role=ADMIN)
+    assert answer.status_code == 422
+    assert (await world.post()).status_code == 201, "nothing was changed"
+
+
+@pytest.mark.parametrize("pms_type", ["mews", "fias", "apaleo"])
+async def test_pms_without_a_connector_is_refused_with_a_sentence(world: World, pms_type: str) -> None:
+    answer = await world.call("PUT", "/config", {"connection": {"pms_type": pms_type}}, role=ADMIN)
+    assert (answer.status_code, answer.json()["code"]) == (422, "PMS_NOT_SUPPORTED")
+    assert "not supported yet" in answer.json()["detail"]
+    assert (await world.post()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"connection": {"pms_type": "abacus"}},
+        {"posting": {"autopost": True}},
+        {"retry": {"max_attempts": -1}},
+        {"reconciliation": {"reconcile_time": "25:00"}},
+        {"restrictions": {"default_credit_limit": "-5"}},
+        {"guest_profile_sync": {"sync_fields": ["passport"]}},
+        {"posting": {"signature_threshold": "abc"}},
+    ],
+)
+async def test_wrong_settings_are_refused_by_field(world: World, body: dict[str, object]) -> None:
+    answer = await world.call("PUT", "/config", body, role=ADMIN)
+    assert answer.status_code == 422
+    assert answer.json()["errors"]
+
+
+async def test_connection_test_says_who_answers_and_which_codes_are_wrong(world: World) -> None:
+    found = (await world.call("POST", "/test-connection", role=ADMIN)).json()
+    assert (found["success"], found["system"], found["business_date"]) == (True, "OPERA Cloud", "2030-06-01")
+    assert found["capabilities"]["read_back"] is True
+    outlets = [{"code": "REST", "name": "R", "pms_codes": {"charge": "NOSUCH"}}]
+    await world.call("PUT", "/outlets", outlets, role=ADMIN)
+    found = (await world.call("POST", "/test-connection", role=ADMIN)).json()
+    assert (found["success"], found["unknown_codes"]) == (False, ["NOSUCH"])
+    world.opera.dial.set(maintenance=1.0)
+    found = (await world.call("POST", "/test-connection", role=ADMIN)).json()
+    assert (found["success"], found["code"]) == (False, "CONNECTION_FAILED")
+
+
+async def test_outlets_are_replaced_and_codes_are_their_own(world: World) -> None:
+    twice = [{"code": "REST", "name": "One"}, {"code": "REST", "name": "Two"}]
+    answer = await world.call("PUT", "/outlets", twice, role=ADMIN)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "code")
+    mine = [{"code": "SPA", "name": "Spa", "revenue_center": "4600", "pms_codes": {"charge": "2100"}}]
+    assert (await world.call("PUT", "/outlets", mine, role=ADMIN)).status_code == 200
+    (found,) = (await world.call("GET", "/outlets")).json()
+    assert (found["code"], found["revenue_center"], found["auto_post"]) == ("SPA", "4600", True)
