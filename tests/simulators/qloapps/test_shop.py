@@ -289,6 +289,34 @@ async def test_a_pushed_rate_prices_ari_and_bookings_at_once(state: ShopState, h
     assert booked["associations"]["price_details"]["total_price_without_tax"] == 1640
 
 
+async def test_prices_with_and_without_tax_are_rounded_each_by_itself(new: ShopState, http: httpx2.AsyncClient) -> None:
+    """What a real 1.7.0 stored for these prices: 334.5500 net for three nights, of which it makes half as much more."""
+    wanted = {334.55: ("501.830000", "617.240000"), 200.73: ("301.100000", "370.350000")}
+    for sent, stored in wanted.items():
+        sale = booking(new, nights=3)
+        sale["booking"]["associations"]["room_types"][0]["rooms"] = [{"unit_price_without_tax": sent}]
+        made = (await http.post("/bookings", json=sale)).json()["booking"]
+        query = {"filter[id_order]": f"[{made['id']}]", "display": "full"}
+        (line,) = (await http.get("/room_bookings", params=query)).json()["bookings"]
+        assert (line["total_price_tax_excl"], line["total_price_tax_incl"]) == stored
+
+
+async def test_a_customer_named_by_email_alone_loses_his_phone_on_the_snapshot(
+    state: ShopState, http: httpx2.AsyncClient
+) -> None:
+    sale = booking(state)
+    made = (await http.post("/bookings", json=sale)).json()["booking"]
+    customer = state.orders[made["id"]].id_customer
+    for who, phone in (
+        ({"id_customer": customer, "email": "grace@guest.example"}, "5550100"),
+        ({"email": "grace@guest.example"}, "5550100" if state.version.is_170 else ""),
+    ):
+        sale["booking"] |= {"id": made["id"]}
+        sale["booking"]["associations"]["customer_detail"] = who
+        assert (await http.put(f"/bookings/{made['id']}", json=sale)).status_code == 200
+        assert state.customers[customer].phone == phone
+
+
 async def test_a_shop_of_any_make_takes_bookings(clock: Wrist) -> None:
     state = shop(
         RoomTypeSpec("Single", "80.50", ("1", "2")),

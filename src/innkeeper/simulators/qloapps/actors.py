@@ -29,7 +29,7 @@ from innkeeper.simulators.qloapps.model import (
     Line,
     Order,
 )
-from innkeeper.simulators.qloapps.prices import stay_price, stored, tax_percent, with_tax
+from innkeeper.simulators.qloapps.prices import as_sold, stay_price, tax_percent
 from innkeeper.simulators.qloapps.state import ShopState, ordinal
 from innkeeper.simulators.qloapps.writing import count_line, enter_state, pay, record_history, write_details
 
@@ -144,11 +144,9 @@ class BackOffice:
     def _planned(self, stay: Stay, wish: StayWish, id_room: int, rate: Decimal) -> PlannedLine:
         state = self.state
         price = (
-            stored(stay_price(state, stay.id_type, wish.first, wish.last) * rate)
-            if stay.price is None
-            else stored(Decimal(stay.price))
+            stay_price(state, stay.id_type, wish.first, wish.last) * rate if stay.price is None else Decimal(stay.price)
         )
-        taxed = with_tax(price, tax_percent(state, stay.id_type))
+        price, taxed = as_sold(price, tax_percent(state, stay.id_type))
         return PlannedLine(
             id_room=id_room,
             checkin=wish.checkin,
@@ -304,8 +302,8 @@ class BackOffice:
         state = self.state
         order = state.orders[line.id_order]
         count_line(order, line, -1)
-        line.total_price_tax_excl = stored(Decimal(price))
-        line.total_price_tax_incl = with_tax(line.total_price_tax_excl, tax_percent(state, line.id_product))
+        percent = tax_percent(state, line.id_product)
+        line.total_price_tax_excl, line.total_price_tax_incl = as_sold(Decimal(price), percent)
         line.date_upd = state.now()
         count_line(order, line)
         write_details(state, order)

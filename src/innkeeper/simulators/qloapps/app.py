@@ -157,6 +157,10 @@ def _key_of(headers: Mapping[bytes, str], params: Mapping[str, str]) -> str | No
     return params.get("ws_key")
 
 
+#: What the list of resources shows without a schema.
+_WITHOUT_SCHEMA = frozenset({"bookings", "hotel_ari", "images", "qlo", "search"})
+
+
 def _root(state: ShopState, request: Request, key: ApiKey) -> Answer:
     """The granted resources: names in JSON, with the methods in XML [001] [002] [028]."""
     granted = [name for name in resource_names(state.version) if key.methods(name)]
@@ -172,7 +176,7 @@ def _root(state: ShopState, request: Request, key: ApiKey) -> Answer:
         link = f'xlink:href="{request.base}/{name}"'
         lines.append(f"<{name} {link} {methods}>")
         lines.append(f"<description {link} {methods}>\n{name.replace('_', ' ').capitalize()}</description>")
-        if name != "bookings":
+        if name not in _WITHOUT_SCHEMA:
             lines += [
                 f'<schema xlink:href="{request.base}/{name}?schema={kind}" type="{kind}"/>'
                 for kind in ("blank", "synopsis")

@@ -37,7 +37,7 @@ from innkeeper.simulators.qloapps.model import (
     Row,
 )
 from innkeeper.simulators.qloapps.php_warnings import fail_when_strict, room_warnings
-from innkeeper.simulators.qloapps.prices import cents, tax_percent, with_tax
+from innkeeper.simulators.qloapps.prices import as_sold, cents, tax_percent, with_tax
 from innkeeper.simulators.qloapps.state import ShopState
 from innkeeper.simulators.qloapps.writing import (
     amounts_of,
@@ -195,7 +195,7 @@ def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights:
     if wish.price is None:
         default = line.total_price_tax_incl
     else:
-        price = given_price(state, wish.price, nights, order.conversion_rate)
+        price, default = as_sold(given_price(state, wish.price, nights, order.conversion_rate), percent)
         line.total_paid_amount = price
     line.total_price_tax_excl = price
     line.total_price_tax_incl = taxed(state, price, percent, wish.total_tax, wish.tax_group, default)

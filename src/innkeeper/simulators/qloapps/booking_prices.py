@@ -7,7 +7,7 @@ from decimal import Decimal
 from innkeeper.simulators.qloapps.booking_request import RoomWish, StayWish, as_amount, as_int
 from innkeeper.simulators.qloapps.errors import RefusedBookingError
 from innkeeper.simulators.qloapps.model import ZERO, Row, ServiceLine
-from innkeeper.simulators.qloapps.prices import cents, percent_of, stay_price, stored, tax_percent, with_tax
+from innkeeper.simulators.qloapps.prices import as_sold, cents, percent_of, stay_price, stored, tax_percent, with_tax
 from innkeeper.simulators.qloapps.state import ShopState
 
 
@@ -18,12 +18,13 @@ def room_prices(state: ShopState, stay: StayWish, wish: RoomWish, rate: Decimal)
     else:
         price = given_price(state, wish.price, stay.last - stay.first, rate)
     percent = tax_percent(state, stay.id_type)
-    default = with_tax(price, percent)
-    return price, taxed(state, price, percent, wish.total_tax, wish.tax_group), default
+    price, default = as_sold(price, percent)
+    return price, taxed(state, price, percent, wish.total_tax, wish.tax_group, default), default
 
 
 def given_price(state: ShopState, sent: Decimal, nights: int, rate: Decimal) -> Decimal:
-    """What becomes of a room price that was sent: it is rounded, and 1.7.0 multiplies it by N/(N-1) [121] [491]."""
+    """What becomes of a room price that was sent, before it is rounded once more: it is rounded, and 1.7.0 multiplies
+    it by N/(N-1) [121] [491]."""
     version = state.version
     price = cents(sent) * rate if version.price_in_default_currency else cents(sent)
     if version.multiplies_price and nights > 1:

@@ -54,7 +54,11 @@ def visible_with_email(state: ShopState, email: str) -> list[Customer]:
 
 
 def rename_guest(state: ShopState, customer: Customer, detail: Row) -> None:
-    """Take over name and phone as a booking does, where they are valid; an unchanged customer is not touched."""
+    """Take over name and phone as a booking does, where they are valid; an unchanged customer is not touched.
+
+    On the snapshot a customer who is found by his e-mail alone loses his phone unless a valid one is sent (seen on a
+    real shop).
+    """
     before = (customer.firstname, customer.lastname, customer.phone)
     first, last, phone = (str(detail.get(name) or "") for name in ("firstname", "lastname", "phone"))
     if first and valid_name(first):
@@ -63,7 +67,7 @@ def rename_guest(state: ShopState, customer: Customer, detail: Row) -> None:
         customer.lastname = last
     if phone and valid_phone(phone):
         customer.phone = phone
-    elif phone and not state.version.is_170:
+    elif not state.version.is_170 and not detail.get("id_customer"):
         customer.phone = ""
     if before != (customer.firstname, customer.lastname, customer.phone):
         customer.date_upd = state.now()

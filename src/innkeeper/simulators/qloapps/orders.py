@@ -53,7 +53,8 @@ def post_history(state: ShopState, document: Document, *, send_email: bool) -> W
     if send_email:
         state.mails["order_state"] += 1
     row = state.order_histories[state.last_id("order_histories")]
-    return row, echo_of(resource, document, id=row["id"], date_add=row["date_add"])
+    # the state alone comes back as a number: PHP has looked it up by then
+    return row, echo_of(resource, document, id=row["id"], date_add=row["date_add"], id_order_state=new_state)
 
 
 def post_payment(state: ShopState, document: Document) -> Written:

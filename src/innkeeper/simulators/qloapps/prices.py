@@ -36,6 +36,14 @@ def with_tax(amount: Decimal, percent: Decimal) -> Decimal:
     return stored(amount + amount * percent / _HUNDRED)
 
 
+def as_sold(price: Decimal, percent: Decimal) -> tuple[Decimal, Decimal]:
+    """A room's price without and with a tax of so many percent: both in cents, each from the price before rounding.
+
+    Seen on a real shop: 301.095 is stored as 301.10 and, at 23 %, 370.35; 501.825 as 501.83 and 617.24.
+    """
+    return cents(price), cents(price + price * percent / _HUNDRED)
+
+
 def percent_of(tax: Decimal, amount: Decimal) -> Decimal:
     """The rate that the shop makes of a given tax: percent with three digits [109] [471]."""
     return (tax * _HUNDRED / amount).quantize(_RATE, ROUND_HALF_UP) if amount else ZERO

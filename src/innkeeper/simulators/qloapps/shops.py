@@ -318,6 +318,16 @@ def _room_type(state: ShopState, number: int, id_hotel: int, spec: RoomTypeSpec,
     return row
 
 
+#: Settings that name order states by meaning: place behind the first of them, name, id of the state.
+_STATE_SETTINGS = (
+    (0, "PS_OS_AWAITING_PAYMENT", "1"),
+    (1, "PS_OS_PAYMENT_ACCEPTED", "2"),
+    (3, "PS_OS_CANCELED", "4"),
+    (4, "PS_OS_REFUND", "5"),
+    (9, "PS_OS_PARTIAL_PAYMENT_ACCEPTED", "8"),
+)
+
+
 def _add_configurations(state: ShopState) -> None:
     first, zone = (11, 70) if state.version.is_170 else (9, 68)
     values: dict[str, tuple[int, str]] = {
@@ -329,6 +339,9 @@ def _add_configurations(state: ShopState) -> None:
         "PS_ROUND_TYPE": (299 if state.version.is_170 else 294, "1"),
         "PS_SHOP_DEFAULT": (178 if state.version.is_170 else 174, "1"),
     }
+    states = 138 if state.version.is_170 else 134
+    for offset, name, state_id in _STATE_SETTINGS:
+        values[name] = (states + offset, state_id)
     if state.version.number is not None:
         values["QLO_VERSION_DB"] = (4, state.version.number)
     for name, (number, value) in values.items():
