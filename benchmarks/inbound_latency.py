@@ -43,9 +43,7 @@ async def run() -> list[Figure]:
     return [
         Figure("from a booking there to the reservation here, p50", percentile(waits, 0.5), "s"),
         Figure("from a booking there to the reservation here, p95", percentile(waits, 0.95), "s", "< 15"),
-        Figure(
-            "requests a minute, with the details of 200 earlier bookings", len(requests) / minutes, "1/min"
-        ),
+        Figure("requests a minute, with the details of 200 earlier bookings", len(requests) / minutes, "1/min"),
     ]
 
 
