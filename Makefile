@@ -22,7 +22,7 @@ demo: install ## a whole hotel on http://127.0.0.1:$(PORT)
 	$(BIN)/innkeeper demo --port $(PORT) --data $(DATA)
 
 test: install ## every test that this machine can run
-	$(BIN)/python -m pytest -q -m "not chaos"
+	$(BIN)/python -m pytest -q -m "not chaos" -n auto --dist loadfile
 
 check: install ## format, lint, types, import rules, tests
 	$(BIN)/ruff format --check .

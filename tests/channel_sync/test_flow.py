@@ -7,7 +7,8 @@ import pytest
 
 from innkeeper.domain.stay import Stay
 from innkeeper.house import reservations
-from innkeeper.simulators.qloapps.actors import Guest, Stay as ShopStay
+from innkeeper.simulators.qloapps.actors import Guest
+from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
 
 pytestmark = pytest.mark.anyio
