@@ -1,0 +1,134 @@
+"""A sweep proves that both sides are equal, or says where they are not, heals what is ours and asks for the rest."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from innkeeper.channel_sync import ari_jobs, ari_repository, drift, runs
+from innkeeper.domain.outcome import Done
+from innkeeper.house import reservations
+from innkeeper.simulators.qloapps.actors import Stay as ShopStay
+from tests.channel_sync.selling import go_live, house_prices, link_of, set_rate, shop_free, shop_prices
+from tests.channel_sync.world import DOUBLE, SUITE, World, day
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def selling(world: World) -> World:
+    """A world in step: rooms and prices pushed."""
+    await go_live(world)
+    await world.sync("availability")
+    await world.sync("rates")
+    return world
+
+
+async def sweep(world: World, *, heal: bool = True) -> dict[str, Any]:
+    """Compare everything now and return the report."""
+    world.clock.advance(60)
+    answer = await drift.run(await link_of(world), heal=heal)
+    assert isinstance(answer, Done), answer
+    return drift.document(answer.value)
+
+
+def kinds(report: dict[str, Any]) -> set[str]:
+    """Return which kinds of differences there are."""
+    return {one["kind"] for one in report["differences"]}
+
+
+async def test_two_equal_sides_are_proven_equal(selling: World) -> None:
+    await selling.book(selling.room(3, 6))
+    selling.office.book(ShopStay(SUITE, day(3), day(5)))
+    await selling.settle(2)
+    report = await sweep(selling)
+    assert (report["equal"], report["differences"], report["bookings"]) == (True, [], 2)
+    assert report["nights"] == 2 * 365
+
+
+async def test_a_dry_sweep_says_what_healing_would_do_and_does_nothing(selling: World) -> None:
+    state = selling.shop.state
+    state.feature_prices.clear()
+    state.index_rooms()
+    selling.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    report = await sweep(selling, heal=False)
+    assert kinds(report) == {"booking_missing_here", "availability", "rate"}
+    assert all(one["since"] and one["what"] and one["healing"] for one in report["differences"])
+    assert not state.feature_prices
+
+
+async def test_what_is_ours_is_healed_and_the_next_sweep_proves_it(selling: World) -> None:
+    state = selling.shop.state
+    await set_rate(selling, DOUBLE, 3, 6, price=Decimal(150))
+    await selling.work()
+    state.feature_prices.clear()
+    state.index_rooms()
+    order = selling.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    assert (await sweep(selling))["equal"] is False
+    await selling.work()
+    assert shop_prices(selling, DOUBLE) == await house_prices(selling, DOUBLE)
+    assert (await selling.only()).rooms[0].check_in == day(3)
+    report = await sweep(selling)
+    assert report["equal"] is True, (order.id, report["differences"])
+
+
+async def test_a_booking_deleted_there_is_told_and_asks(selling: World) -> None:
+    await selling.book(selling.room(3, 6))
+    await selling.work()
+    state = selling.shop.state
+    (order,) = selling.orders()
+    state.remove_line(state.lines_of(order)[0])
+    del state.orders[order.id]
+    (difference,) = [one for one in (await sweep(selling))["differences"] if one["kind"] == "booking_gone"]
+    assert difference["heals"] is False
+
+
+async def test_a_reservation_that_was_never_sent_is_found_and_sent(selling: World) -> None:
+    async with selling.database.write() as tx:
+        (await runs.require_config(tx.session, selling.property_id)).sync_reservations_outbound = False
+    await selling.book(selling.room(3, 6))
+    await selling.work()
+    async with selling.database.write() as tx:
+        (await runs.require_config(tx.session, selling.property_id)).sync_reservations_outbound = True
+    assert "booking_missing_there" in kinds(await sweep(selling))
+    await selling.work()
+    assert len([line for line in selling.held() if line.id_order]) >= 1
+    assert (await sweep(selling))["equal"] is True
+
+
+async def test_a_difference_keeps_its_age_from_sweep_to_sweep(selling: World) -> None:
+    selling.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    first, second = await sweep(selling, heal=False), await sweep(selling, heal=False)
+    assert [one["since"] for one in first["differences"]] == [one["since"] for one in second["differences"]]
+
+
+async def test_a_sweep_that_is_interrupted_goes_on_where_it_was(selling: World) -> None:
+    await selling.book(selling.room(3, 6))
+    await selling.work()
+    link = await link_of(selling)
+    async with selling.database.write() as tx:
+        sweep_id = await drift.begin(tx, selling.property_id, heal=True)
+    await drift.step(link, sweep_id)
+    async with selling.database.write() as tx:
+        assert await drift.begin(tx, selling.property_id, heal=True) == sweep_id
+    report = await sweep(selling)
+    assert (report["sweep_id"], report["bookings"], report["status"]) == (str(sweep_id), 1, "completed")
+
+
+async def test_the_nightly_sweep_runs_behind_everything_else(selling: World) -> None:
+    reservation = await selling.book(selling.room(3, 6))
+    async with selling.database.write() as tx:
+        await ari_jobs.sweep(tx)
+    await selling.work()
+    async with selling.database.read() as session:
+        report = drift.document(await ari_repository.last_sweep(session, selling.property_id))
+    assert (report["status"], report["equal"]) == ("completed", True)
+    await selling.do(reservations.cancel, reservation.id)
+    assert shop_free(selling, DOUBLE)[3] == 2
+
+
+async def test_a_full_dry_run_lists_where_the_sides_differ(selling: World) -> None:
+    selling.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    result = await selling.sync("all", full=True, dry_run=True)
+    assert {"differs"} <= {action["action"] for action in result.actions}
+    assert await selling.reservations() == []
