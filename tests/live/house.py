@@ -202,8 +202,10 @@ async def open_house(database: Database, shop: Shop) -> AsyncIterator[House]:
         hotel = await properties.ensure_default(tx, "Live House", shop.timezone, shop.currency)
         hotel.business_date = shop.start
     address = shop.address
-    connection = {"base_url": address.url, "api_key": address.key, "qloapps_hotel_id": address.hotel_id}
-    await settings.save(channels, house.property_id, {**connection, "requests_per_minute": no_limit()})
+    connection: dict[str, Any] = {"base_url": address.url, "api_key": address.key, "qloapps_hotel_id": address.hotel_id}
+    # somebody else's shop: no test of bookings may touch its prices or close its rooms
+    connection |= {"sync_availability": False, "sync_rates": False, "requests_per_minute": no_limit()}
+    await settings.save(channels, house.property_id, connection)
     try:
         await house.sync("room-types", create_missing=True)
         async with database.write() as tx:
