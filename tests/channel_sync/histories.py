@@ -483,7 +483,7 @@ class ShopStaff:
 
     def _removes_room(self, order: Order, room: int) -> None:
         line = self._line(order, room)
-        if line and len(order.lines) > 1:
+        if line:
             self.office.remove_room(order, line)
 
     def _makes_line_anew(self, order: Order, room: int) -> None:

@@ -1,13 +1,15 @@
-"""SQLite in the event loop's own thread, for long runs of histories: two thirds of their time were thread switches.
+"""SQLite in the event loop's own thread, for histories: two thirds of their time were thread switches.
 
-Only for processes that do nothing else: a statement blocks the loop, and no other task runs between two statements. The
-histories of `make check` run with the driver as it is.
+A statement blocks the loop, and no other task runs between two statements. The rest of the tests run with the driver as
+it is.
 """
 
+import sqlite3
 from collections.abc import Generator
 from typing import Any
 
 import aiosqlite.core
+from sqlalchemy import Dialect, Engine, event
 
 
 class _InlineQueue:
@@ -48,6 +50,14 @@ class InlineConnection(aiosqlite.core.Connection):
             self._connection = None
 
 
-def install() -> None:
-    """Use it for every connection that this process opens from now on."""
-    aiosqlite.core.Connection = InlineConnection  # type: ignore[misc]
+def connect(database: Any, **options: Any) -> InlineConnection:
+    """Return a connection to the file; the options are those of sqlite3."""
+    return InlineConnection(lambda: sqlite3.connect(database, **options), 64)
+
+
+def use_inline(engine: Engine) -> None:
+    """Let the connections that this engine opens from now on have no thread."""
+
+    @event.listens_for(engine, "do_connect", insert=True)
+    def choose(_dialect: Dialect, _record: Any, _args: Any, options: dict[str, Any]) -> None:
+        options["async_creator_fn"] = connect

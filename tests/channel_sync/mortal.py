@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.simulators.qloapps.app import QloAppsApp
 from innkeeper.storage.database import Database, Tx
+from tests.channel_sync.inline_sqlite import use_inline
 from tests.channel_sync.world import Wire
 
 #: Where a process can die. What happens between two of these points leaves no trace outside of it.
@@ -51,7 +52,9 @@ class MortalDatabase(Database):
 
     def __init__(self, url: str, fate: Fate) -> None:
         if url not in self._opened:
-            self._opened[url] = Database(url, pool_size=2)
+            opened = self._opened[url] = Database(url, pool_size=2)
+            for engine in (opened._reader, opened._writer):
+                use_inline(engine.sync_engine)
         self.__dict__.update(self._opened[url].__dict__)
         self.subscribers, self.after_commit = [], []
         self.fate = fate

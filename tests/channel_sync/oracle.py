@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.agreement import name_lines
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Link
@@ -114,6 +115,7 @@ class View:
             view.mappings = {row.local_reservation_id: row for row in await session.scalars(select(ReservationMapping))}
             open_rows = await session.scalars(select(Attention).where(Attention.closed_at.is_(None)))
             view.causes = {(row.kind, row.key) for row in open_rows}
+            view.to_look_at = await repository.changed_since_agreed(session, world.property_id)
             view.former = set(await session.scalars(select(FormerOrder.order_id)))
             view.jobs, _ = await list_jobs(
                 session, statuses=(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DEAD), limit=100
@@ -188,6 +190,7 @@ class View:
     def nothing_is_left_to_do(self) -> None:
         """No job waits, runs or is dead, and nobody is told of a trouble that is over."""
         assert [(job.kind, job.status, job.last_error) for job in self.jobs] == []
+        assert self.to_look_at == []
         over = {"in_doubt", "dead_job", "access", "unreachable", "unreadable_booking", "gone_at_channel"}
         assert {cause for cause in self.causes if cause[0] in over} == set()
         refused = {str(m.local_reservation_id) for m in self.mappings.values() if m.status == "refused"}
@@ -250,10 +253,11 @@ class View:
             stands = remote_state(answer.value, name_lines(answer.value, seen.rooms))
             # Rule 4: an edit of the customer alone stamps neither list; it is read with the booking's next change.
             assert stands.flat() == seen.flat(), f"{reservation.confirmation}: not what was seen last"
-            if mapping.status == "refused":
-                continue
             local = local_state(reservation, book.products, mapping.agreed_local)
             agreed = State.from_json(mapping.agreed_local)
+            if mapping.status == "refused":
+                assert local.flat() != agreed.flat(), f"{reservation.confirmation}: refused, and nothing is wanted"
+                continue
             if all(room.status == "Checked-out" for room in self.here(reservation)) and not self.there(
                 self.order_of(reservation)
             ):

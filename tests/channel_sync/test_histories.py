@@ -27,6 +27,6 @@ def told() -> Iterator[tuple[Stage, asyncio.Runner]]:
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
-@given(history=histories())
+@given(history=histories(4))
 def test_both_sides_end_up_equal_whatever_happens(told: tuple[Stage, asyncio.Runner], history: History) -> None:
     run(history, told[0], check, told[1])

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from innkeeper.channel_sync import room_types, runs
 from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.channel_sync.work import queue_push
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import reservations
 from innkeeper.house.tables import Reservation, ReservationRoom
@@ -335,6 +336,35 @@ async def _reopen(world: World, reservation_id: UUID) -> None:
     draft = reservations.draft_of(await world.load(reservation_id))
     rooms = tuple(replace(room, status=StayStatus.CONFIRMED) for room in draft.rooms)
     await world.do(reservations.change, reservation_id, draft=replace(draft, rooms=rooms))
+
+
+async def test_booking_whose_last_room_is_deleted_there_is_cancelled_here(world: World) -> None:
+    order = world.office.book(Stay(DOUBLE, day(3), day(5)))
+    await poll(world)
+    world.office.remove_room(order, lines(world, order)[0])
+    await poll(world)
+    assert (await world.only()).status == "Cancelled"
+    world.office.add_room(order, Stay(SUITE, day(4), day(6)))
+    await poll(world)
+    reservation = await world.only()
+    assert (reservation.status, reservation.check_in) == ("Confirmed", day(4))
+
+
+async def test_booking_that_the_shop_no_longer_knows_is_shown_and_can_be_sent_again(world: World) -> None:
+    order = world.office.book(Stay(DOUBLE, day(3), day(5)))
+    await poll(world)
+    world.clock.advance(60)
+    del world.shop.state.orders[order.id]  # somebody has deleted the row; its line speaks of it still
+    world.shop.state.lines[order.lines[0]].date_upd = world.shop.state.now()
+    await poll(world)
+    reservation = await world.only()
+    assert reservation.status == "Confirmed"
+    assert (await world.attention())["gone_at_channel"].reservation_id == reservation.id
+    async with world.database.write() as tx:
+        await queue_push(tx, world.property_id, reservation.id)
+    await world.work()
+    assert [one.source for one in world.orders()] == [f"innkeeper:{reservation.id.hex}.1"]
+    assert "gone_at_channel" not in await world.attention()
 
 
 async def test_reading_everything_again_writes_nothing(world: World) -> None:

@@ -110,6 +110,19 @@ async def test_refused_booking_that_is_changed_here_is_sent_again(world: World) 
     assert str(day(5)) in [line.date_from[:10] for line in world.held()]
 
 
+async def test_refused_change_that_is_taken_back_here_needs_nobody(world: World) -> None:
+    world.office.book(ShopStay(SUITE, day(5), day(7)))
+    reservation = await world.book(world.room(3, 5, SUITE))
+    await world.work()
+    before = (await world.load(reservation.id)).rooms[0].amount
+    await change(world, reservation.id, stay=Stay(day(3), day(6)), amount=before)
+    await world.work()
+    assert "refused_booking" in await world.attention()
+    await change(world, reservation.id, stay=Stay(day(3), day(5)), amount=before)
+    await world.work()
+    assert await world.attention() == {}
+
+
 async def test_refused_booking_that_is_cancelled_here_needs_nobody(world: World) -> None:
     world.office.book(ShopStay(SUITE, day(3), day(5)))
     reservation = await world.book(world.room(4, 6, SUITE))

@@ -19,7 +19,6 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.channel_sync import inline_sqlite
 from tests.channel_sync.histories import History, Stage, histories, run
 from tests.channel_sync.oracle import check
 
@@ -41,7 +40,6 @@ class Told:
 
 def tell_part(number: int, first_seed: int, count: int) -> Told:
     """Tell a part of the histories in this process; the first failure is made as short as hypothesis can make it."""
-    inline_sqlite.install()
     gc.set_threshold(100_000, 50, 100)  # next to nothing of a history is a cycle
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)

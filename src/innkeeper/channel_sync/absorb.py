@@ -46,8 +46,10 @@ async def absorb(book: Book, booking: ChannelBooking, result: SyncResult) -> str
         former = await repository.former_order(book.tx.session, book.property_id, booking.order_id)
         if former is not None:
             return await _note_double(book, former.reservation_id, None, booking)
+        if not booking.lines:
+            return "skip"  # every room of it was deleted before we knew it: nobody can tell what was booked
         return await _create(book, booking, result)
-    if mapping.remote_digest == booking.digest:
+    if mapping.remote_digest == booking.digest and mapping.status != "gone":
         return "skip"
     return await _update(book, mapping, booking, result)
 
@@ -158,6 +160,7 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
         await queue_refused(book.tx, book.property_id)
     await _mark(book, booking, changed)
     await _settle_conflicts(book, mapping, booking, changed, outcome)
+    await _settle_status(book, mapping, changed)
     operation = "conflict" if outcome.conflicts else "update" if outcome.taken else "skip"
     if operation != "skip":
         _write_log(book, booking, changed.id, operation, decisions(outcome))
@@ -247,6 +250,15 @@ async def _settle_conflicts(
         if gone and reservation.status == StayStatus.CHECKED_IN:
             start_new_generation(book.tx.session, mapping)
     if outcome.conflicts or outcome.guest_in_house or differs_from_agreed(book, mapping, reservation):
+        await queue_push(book.tx, book.property_id, reservation.id)
+
+
+async def _settle_status(book: Book, mapping: ReservationMapping, reservation: Reservation) -> None:
+    """A booking that is there is not gone; and what was refused may be wanted no more, which the push finds out."""
+    if mapping.status == "gone":
+        mapping.status = "synced"
+        await attention.close_cause(book.tx, book.property_id, "gone_at_channel", str(reservation.id))
+    if mapping.status == "refused":
         await queue_push(book.tx, book.property_id, reservation.id)
 
 

@@ -26,6 +26,7 @@ from innkeeper.domain.channel import WriteResult
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.house import reservations
 from innkeeper.house.tables import Reservation, RoomType
+from innkeeper.storage.database import Tx
 
 #: What the connector says when the booking changed there since it was last read.
 CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
@@ -74,9 +75,20 @@ async def _plan(link: Link, reservation_id: UUID, *, write: bool) -> Plan:
             room_type = await tx.session.get(RoomType, room_type_id)
             name = room_type.name if room_type else "without a name"
             await attention.open_cause(tx, link.property_id, "unmapped_room_type", f"local:{room_type_id}", name=name)
+        if plan.agreed and mapping is not None:
+            await _note_agreed(tx, mapping, plan)
         if plan.action == "create":
             _write_intent(tx.session, link.property_id, reservation_id, mapping, plan)
         return plan
+
+
+async def _note_agreed(tx: Tx, mapping: ReservationMapping, plan: Plan) -> None:
+    """Nothing is left to send, so the next run need not look, and what was refused is wanted no more."""
+    mapping.last_local_update = plan.sent_version_at
+    if mapping.status == "refused":
+        mapping.status = "synced"
+        key = str(mapping.local_reservation_id)
+        await attention.close_cause(tx, mapping.property_id, "refused_booking", key)
 
 
 def _write_intent(
@@ -192,7 +204,7 @@ async def _agree(
     tx, key = book.tx, str(reservation.id)
     mapping.last_local_update = plan.sent_version_at
     mapping.last_synced_at = utc_now()
-    for kind in ("refused_booking", "in_doubt"):
+    for kind in ("refused_booking", "in_doubt", "gone_at_channel"):
         await attention.close_cause(tx, book.property_id, kind, key)
     mapping.status = "synced"
     if written is None:

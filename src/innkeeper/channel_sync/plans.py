@@ -32,6 +32,8 @@ class Plan:
     sent_version_at: datetime | None = None
     confirmation: str = ""
     unmapped: tuple[UUID, ...] = ()
+    #: Nothing is to be done because both sides agree.
+    agreed: bool = False
 
 
 def decide(link: Link, book: Book, mapping: ReservationMapping | None, reservation: Reservation | None) -> Plan:
@@ -67,9 +69,12 @@ def _decide_unmade(book: Book, mapping: ReservationMapping | None, reservation: 
 def _decide_made(book: Book, mapping: ReservationMapping, reservation: Reservation, local: State) -> Plan:
     agreed_local = State.from_json(mapping.agreed_local or {"cancelled": False, "rooms": {}})
     agreed_remote = State.from_json(mapping.agreed_remote or {"cancelled": False, "rooms": {}})
+    if mapping.status == "gone":
+        return _decide_gone(book, mapping, reservation, local)
     difference = changes(agreed_local.flat(), local.flat())
     if not difference:
-        return Plan("nothing", "nothing has changed since both sides agreed")
+        base = _base(mapping, reservation, local, mapping.reference)
+        return replace(base, reason="nothing has changed since both sides agreed", agreed=True)
     reason = ", ".join(sorted({path.rsplit(".", 1)[-1] for path in difference}))
     base = replace(_base(mapping, reservation, local, mapping.reference), reason=reason)
     if local.cancelled:
@@ -80,10 +85,7 @@ def _decide_made(book: Book, mapping: ReservationMapping, reservation: Reservati
     if unmapped:
         return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
     if agreed_remote.cancelled:
-        # A cancelled booking never holds rooms again there; a new one is made under a new reference.
-        reference = f"{reservation.id.hex}.{mapping.generation + 1}"
-        draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
-        return replace(base, action="create", draft=draft, reference=reference, order_id=None)
+        return _anew(base, mapping, reservation, local)
     facts = dict(agreed_remote.flat())
     for path, (_, value) in difference.items():
         if value is None:
@@ -93,6 +95,24 @@ def _decide_made(book: Book, mapping: ReservationMapping, reservation: Reservati
     wanted = State.from_flat(facts, {**local.rooms, **agreed_remote.rooms})
     draft = booking_draft(wanted, reservation, reservation.primary_guest, mapping.reference, None)
     return replace(base, action="amend", draft=draft)
+
+
+def _decide_gone(book: Book, mapping: ReservationMapping, reservation: Reservation, local: State) -> Plan:
+    """The broker no longer knows the booking: what still holds a room here is booked there anew."""
+    base = replace(_base(mapping, reservation, local, mapping.reference), reason="it is no longer known there")
+    if local.cancelled or reservation.status == StayStatus.CHECKED_OUT:
+        return replace(base, action="agree")
+    unmapped = _unmapped(book, reservation, local)
+    if unmapped:
+        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    return _anew(base, mapping, reservation, local)
+
+
+def _anew(base: Plan, mapping: ReservationMapping, reservation: Reservation, local: State) -> Plan:
+    """A booking that was cancelled never holds rooms again there; a new one is made under a new reference."""
+    reference = f"{reservation.id.hex}.{mapping.generation + 1}"
+    draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
+    return replace(base, action="create", draft=draft, reference=reference, order_id=None)
 
 
 def _unmapped(book: Book, reservation: Reservation, local: State) -> tuple[UUID, ...]:

@@ -319,7 +319,8 @@ class QloAppsChanges:
             for line in lines:
                 run.expect("line", line, run.lines)
                 touched.rows.append(line)
-            if order_id in bookings and (lines or bookings[order_id].our_reference):
+            # an order whose lines were all deleted bears no hotel: in a list of our hotel's lines it may be a sister's
+            if order_id in bookings and (lines or bookings[order_id].our_reference or not run.whole):
                 run.ready.append((bookings[order_id], touched))
                 continue
             run.keep(touched.rows)
