@@ -36,6 +36,7 @@ from innkeeper.jobs import queue
 from innkeeper.jobs.scheduler import Scheduler
 from innkeeper.jobs.worker import Handler, Worker
 from innkeeper.room_charge import api as charge_api
+from innkeeper.room_charge import api_guests as charge_guests_api
 from innkeeper.room_charge import api_settings as charge_settings_api
 from innkeeper.room_charge import jobs as charge_jobs
 from innkeeper.room_charge.connection import HotelFacts, Systems
@@ -174,7 +175,13 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     app = create_app(
         container.database,
         container.keyring,
-        routers=(house_api.router, channel_api.router, charge_api.router, charge_settings_api.router),
+        routers=(
+            house_api.router,
+            channel_api.router,
+            charge_api.router,
+            charge_settings_api.router,
+            charge_guests_api.router,
+        ),
         lifespan=lifespan,
         overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
         describe_hotel=describe_hotel,

@@ -26,7 +26,7 @@ from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.house import properties
 from innkeeper.house.tables import FolioLine, Property
 from innkeeper.jobs.worker import Worker
-from innkeeper.room_charge import api, api_settings, config, jobs, settings
+from innkeeper.room_charge import api, api_guests, api_settings, config, jobs, settings
 from innkeeper.room_charge.connection import HotelFacts, Link, Systems
 from innkeeper.room_charge.tables import RoomCharge
 from innkeeper.simulators.faults import ConnectionDropped
@@ -225,7 +225,7 @@ def open_world(database: Database, clock: Clock, opera: OperaApp, keyring: Keyri
 
     handlers = jobs.handlers(systems, Alerts(["json://alerts.example"], sender=send))
     worker = Worker(database, handlers, clock=clock)
-    app = create_app(database, keyring, routers=(api.router, api_settings.router))
+    app = create_app(database, keyring, routers=(api.router, api_settings.router, api_guests.router))
     app.state.systems = systems
     return World(database, clock, opera, systems, worker, app, alerts)
 
