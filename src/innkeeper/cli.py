@@ -22,6 +22,7 @@ from innkeeper.channel_sync import settings as channel_settings
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.jobs.leases import LeaseHeld
+from innkeeper.room_charge import config as charge_config
 from innkeeper.settings import Settings, WrongSettings, load_settings
 from innkeeper.storage import migrate, secrets
 from innkeeper.telemetry.logging import configure_logging
@@ -305,7 +306,8 @@ def secrets_rotate() -> None:
         container = bootstrap.build(settings)
         try:
             await container.prepare()
-            return await channel_settings.rotate_secrets(container.channels, keyring)
+            channels = await channel_settings.rotate_secrets(container.channels, keyring)
+            return channels + await charge_config.rotate_secrets(container.systems, keyring)
         finally:
             await container.aclose()
 
