@@ -290,10 +290,9 @@ async def test_a_pushed_rate_prices_ari_and_bookings_at_once(state: ShopState, h
 
 
 async def test_prices_with_and_without_tax_are_rounded_each_by_itself(new: ShopState, http: httpx2.AsyncClient) -> None:
-    """What a real 1.7.0 stored for these prices: 334.5500 net for three nights, of which it makes half as much more."""
-    wanted = {334.55: ("501.830000", "617.240000"), 200.73: ("301.100000", "370.350000")}
-    for sent, stored in wanted.items():
-        sale = booking(new, nights=3)
+    """What a real 1.7.0 stored of these prices, of which it makes N/(N-1): 301.095 and 501.825 before rounding."""
+    for nights, sent, stored in ((3, 200.73, ("301.100000", "370.350000")), (5, 401.46, ("501.830000", "617.240000"))):
+        sale = booking(new, nights=nights)
         sale["booking"]["associations"]["room_types"][0]["rooms"] = [{"unit_price_without_tax": sent}]
         made = (await http.post("/bookings", json=sale)).json()["booking"]
         query = {"filter[id_order]": f"[{made['id']}]", "display": "full"}
