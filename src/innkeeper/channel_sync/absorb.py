@@ -171,8 +171,7 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
 
 async def _apply(book: Book, booking: ChannelBooking, reservation: Reservation, outcome: Merge) -> Reservation:
     """Make the reservation what the merge says."""
-    # What is left without a room, by what was given up here and there together, is no stay any more.
-    if outcome.state.cancelled or not outcome.state.rooms:
+    if outcome.state.cancelled:
         if reservation.status == StayStatus.CANCELLED:
             return reservation
         return await reservations.cancel(book.tx, book.property_id, reservation.id, origin=ORIGIN, force=True)
