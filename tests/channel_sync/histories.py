@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -548,12 +548,21 @@ class ShopStaff:
         order.date_upd = self.state.now()
 
 
-def run(history: History, stage: Stage, check: Callable[[Play], Awaitable[None]], runner: asyncio.Runner) -> int:
+P = TypeVar("P", bound=Play)
+
+
+def run(
+    play_of: type[P],
+    history: History,
+    stage: Stage,
+    check: Callable[[P], Awaitable[None]],
+    runner: asyncio.Runner,
+) -> int:
     """Tell the history, check how it ended, and return how often the process died in it."""
 
     async def whole() -> int:
         asyncio.get_running_loop().set_exception_handler(_ignore_the_dead)
-        play = Play(stage, history)
+        play = play_of(stage, history)
         await play.open()
         try:
             await play.tell()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.channel_sync.histories import History, Stage, histories, run
+from tests.channel_sync.histories import History, Play, Stage, histories, run
 from tests.channel_sync.oracle import check
 
 
@@ -29,4 +29,4 @@ def told() -> Iterator[tuple[Stage, asyncio.Runner]]:
 )
 @given(history=histories(4))
 def test_both_sides_end_up_equal_whatever_happens(told: tuple[Stage, asyncio.Runner], history: History) -> None:
-    run(history, told[0], check, told[1])
+    run(Play, history, told[0], check, told[1])

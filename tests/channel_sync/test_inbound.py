@@ -119,6 +119,20 @@ async def test_one_room_of_several_cancelled_there_leaves_the_others(world: Worl
     assert reservation.status == "Confirmed"
 
 
+async def test_rooms_given_up_here_and_there_together_leave_a_cancelled_stay(world: World) -> None:
+    order = world.office.book(Stay(DOUBLE, day(3), day(5)), Stay(SUITE, day(3), day(5)))
+    await poll(world)
+    stay = await world.only()
+    draft = reservations.draft_of(stay)
+    doubles = tuple(room for room in draft.rooms if room.room_type_id == world.types[DOUBLE])
+    await world.do(reservations.change, stay.id, draft=replace(draft, rooms=doubles, total_amount=None))
+    world.office.remove_room(order, next(line for line in lines(world, order) if line.id_product == DOUBLE))
+    await world.settle()
+    stay = await world.only()
+    assert (stay.status, world.held()) == ("Cancelled", [])
+    assert await world.attention() == {}
+
+
 async def test_past_stay_and_back_dated_booking_are_kept(world: World) -> None:
     order = world.office.book(Stay(DOUBLE, day(-20), day(-18)))
     order.date_add = "2029-12-24 08:30:00"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.channel_sync.histories import History, Stage
+from tests.channel_sync.histories import History, Stage, run
 from tests.channel_sync.selling_histories import SellingPlay, check, selling_histories
 
 
@@ -20,17 +20,6 @@ def stage() -> Iterator[tuple[Stage, asyncio.Runner]]:
     made.remove()
 
 
-async def tell(made: Stage, history: History) -> None:
-    """Tell a history and check its end."""
-    play = SellingPlay(made, history)
-    await play.open()
-    try:
-        await play.tell()
-        await check(play)
-    finally:
-        await play.close()
-
-
 @settings(
     max_examples=25,
     deadline=None,
@@ -42,4 +31,4 @@ async def tell(made: Stage, history: History) -> None:
 def test_the_shop_sells_what_the_house_has_left_whatever_happens(
     stage: tuple[Stage, asyncio.Runner], history: History
 ) -> None:
-    stage[1].run(tell(stage[0], history))
+    run(SellingPlay, history, stage[0], check, stage[1])

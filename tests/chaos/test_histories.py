@@ -1,8 +1,8 @@
-"""The long run of random histories: many thousands, over all processors, with a printed seed.
+"""The long runs of random histories: many thousands, over all processors, with a printed seed.
 
-``INNKEEPER_CHAOS_EXAMPLES`` says how many (10,000 when unset), ``INNKEEPER_CHAOS_SEED`` repeats a run. The histories
-of a seed are always the same ones, but two parts of them are not: ids are made from the time, and so rows that were
-made in the same millisecond may come in another order.
+``INNKEEPER_CHAOS_EXAMPLES`` says how many of bookings (10,000 when unset; a tenth of it is told of rooms and prices),
+``INNKEEPER_CHAOS_SEED`` repeats a run. The histories of a seed are always the same ones, but two parts of them are
+not: ids are made from the time, and so rows that were made in the same millisecond may come in another order.
 """
 
 import asyncio
@@ -14,15 +14,20 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.channel_sync.histories import History, Stage, histories, run
-from tests.channel_sync.oracle import check
+from tests.channel_sync import oracle
+from tests.channel_sync.histories import History, Play, Stage, histories, run
+from tests.channel_sync.selling_histories import SellingPlay, selling_histories
+from tests.channel_sync.selling_histories import check as selling_check
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(0)]
+
+EXAMPLES = int(os.environ.get("INNKEEPER_CHAOS_EXAMPLES", "10000"))
 
 #: Histories of one task of the pool, and so of one hypothesis run.
 PART = 250
@@ -38,11 +43,19 @@ class Told:
     failure: str | None
 
 
-def tell_part(number: int, first_seed: int, count: int) -> Told:
+#: What histories can be told of: how one is drawn, who plays it, and how its end is checked.
+KINDS: dict[str, tuple[Any, Any, Any]] = {
+    "bookings": (histories, Play, oracle.check),
+    "rooms and prices": (selling_histories, SellingPlay, selling_check),
+}
+
+
+def tell_part(kind: str, number: int, first_seed: int, count: int) -> Told:
     """Tell a part of the histories in this process; the first failure is made as short as hypothesis can make it."""
     gc.set_threshold(100_000, 50, 100)  # next to nothing of a history is a cycle
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
+    draw, play_of, check = KINDS[kind]
     stage, told, deaths = Stage(), 0, 0
     failure: str | None = None
     with asyncio.Runner() as runner:
@@ -57,11 +70,11 @@ def tell_part(number: int, first_seed: int, count: int) -> Told:
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         )
-        @given(history=histories())
+        @given(history=draw())
         def tell(history: History) -> None:
             nonlocal told, deaths
             told += 1
-            deaths += run(history, stage, check, runner)
+            deaths += run(play_of, history, stage, check, runner)
 
         try:
             tell()
@@ -73,14 +86,22 @@ def tell_part(number: int, first_seed: int, count: int) -> Told:
     return Told(number, told, deaths, failure)
 
 
-def test_ten_thousand_histories_end_with_both_sides_equal() -> None:
-    examples = int(os.environ.get("INNKEEPER_CHAOS_EXAMPLES", "10000"))
+def test_ten_thousand_histories_of_bookings_end_with_both_sides_equal() -> None:
+    tell_all("bookings", EXAMPLES)
+
+
+def test_whatever_is_edited_the_shop_sells_what_the_house_has_left() -> None:
+    tell_all("rooms and prices", max(1, EXAMPLES // 10))
+
+
+def tell_all(kind: str, examples: int) -> None:
+    """Tell so many histories on all processors, and fail with everything that was found."""
     first_seed = int(os.environ.get("INNKEEPER_CHAOS_SEED") or secrets.randbelow(2**31))
-    print(f"\nseed {first_seed}: INNKEEPER_CHAOS_SEED={first_seed} repeats this run", flush=True)
+    print(f"\n{kind}, seed {first_seed}: INNKEEPER_CHAOS_SEED={first_seed} repeats this run", flush=True)
     parts = [min(PART, examples - start) for start in range(0, examples, PART)]
     started, told, deaths, failures = time.monotonic(), 0, 0, []
     with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=8) as pool:
-        running = [pool.submit(tell_part, number, first_seed, count) for number, count in enumerate(parts)]
+        running = [pool.submit(tell_part, kind, number, first_seed, count) for number, count in enumerate(parts)]
         for done in as_completed(running):
             part = done.result()
             told, deaths = told + part.told, deaths + part.deaths

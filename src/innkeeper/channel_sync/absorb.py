@@ -21,7 +21,7 @@ from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.conflicts import Merge, merge
 from innkeeper.channel_sync.customers import ORIGIN, guest_of
 from innkeeper.channel_sync.drafts import house_draft, new_key
-from innkeeper.channel_sync.logs import conflict_document, decisions, inbound_log
+from innkeeper.channel_sync.logs import conflict_document, decisions, guest_decision, inbound_log
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.states import State, frees_rooms, local_state, remote_state
 from innkeeper.channel_sync.tables import ReservationMapping, SyncLog
@@ -163,7 +163,7 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
     await _settle_status(book, mapping, changed)
     operation = "conflict" if outcome.conflicts else "update" if outcome.taken else "skip"
     if operation != "skip":
-        _write_log(book, booking, changed.id, operation, decisions(outcome))
+        _write_log(book, booking, changed.id, operation, {**decisions(outcome), "flags": list(changed.flags)})
         result.act(action=operation, order_id=booking.order_id, reservation=changed.confirmation)
     await queue_details(book.tx, book.property_id, booking.order_id)
     return operation
@@ -171,7 +171,8 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
 
 async def _apply(book: Book, booking: ChannelBooking, reservation: Reservation, outcome: Merge) -> Reservation:
     """Make the reservation what the merge says."""
-    if outcome.state.cancelled:
+    if outcome.state.cancelled or not outcome.state.rooms:
+        # Each side gave up rooms that the other still held: nothing is left of the stay.
         if reservation.status == StayStatus.CANCELLED:
             return reservation
         return await reservations.cancel(book.tx, book.property_id, reservation.id, origin=ORIGIN, force=True)
@@ -268,5 +269,6 @@ def _write_log(book: Book, booking: ChannelBooking, local_id: UUID, operation: s
 
 def _log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> SyncLog:
     row = inbound_log(book.property_id, booking, local_id, operation, book.sync_state_id)
-    row.response_data = decision
+    customer = book.customers.get(booking.customer.customer_id) if booking.customer else None
+    row.response_data = {**decision, **guest_decision(customer)}
     return row
