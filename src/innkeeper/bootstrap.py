@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.http import PropertyIds
 from innkeeper.channel_sync import api as channel_api
+from innkeeper.channel_sync import api_explain as channel_explain_api
 from innkeeper.channel_sync import ari_jobs as channel_ari
 from innkeeper.channel_sync import jobs as channel_jobs
 from innkeeper.channel_sync import overview as channel_overview
+from innkeeper.channel_sync import pages as channel_pages
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.events import on_event as channel_on_event
 from innkeeper.connectors.base import ChannelConnector, PmsConnector, RequestBudget
@@ -178,11 +180,14 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         routers=(
             house_api.router,
             channel_api.router,
+            channel_pages.router,
+            channel_explain_api.router,
             charge_api.router,
             charge_settings_api.router,
             charge_guests_api.router,
         ),
         lifespan=lifespan,
+        navigation=(channel_pages.NAVIGATION,),
         overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
         describe_hotel=describe_hotel,
         property_ids=_property_ids(container.database),

@@ -17,8 +17,10 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.access.tokens import Tokens
 from innkeeper.access.users import Users
+from innkeeper.channel_sync import explain as channel_explain
 from innkeeper.channel_sync import runs
 from innkeeper.channel_sync import settings as channel_settings
+from innkeeper.channel_sync.replay import replay as replay_message
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.jobs.leases import LeaseHeld
@@ -273,6 +275,57 @@ def sync(
 
 
 @app.command()
+def explain(
+    booking: Annotated[
+        str, typer.Argument(help="The number of a booking in QloApps, or the id of a reservation here.")
+    ],
+    property_id: PropertyOption = DEFAULT_PROPERTY,
+    as_json: Json = False,
+) -> None:
+    """Tell how a booking became what it is, step by step."""
+    settings = _settings()
+
+    async def work() -> dict[str, Any]:
+        container = bootstrap.build(settings)
+        try:
+            async with container.database.read() as session:
+                if booking.isdecimal():
+                    return await channel_explain.explain_booking(session, property_id, int(booking))
+                return await channel_explain.explain_reservation(session, property_id, _uuid(booking))
+        finally:
+            await container.aclose()
+
+    story = asyncio.run(work())
+    if as_json:
+        sys.stdout.write(json.dumps(story, indent=2) + "\n")
+        return
+    for step in story["timeline"]:
+        row = f"  log {step['log_id']}" if step["log_id"] else ""
+        console.print(f"{step['at'][:19]}  {step['kind']:<9}  {step['sentence']}{row}", highlight=False, markup=False)
+
+
+@app.command()
+def replay(
+    log_id: Annotated[UUID, typer.Argument(help="A row of the log of something that came in.")],
+    property_id: PropertyOption = DEFAULT_PROPERTY,
+    as_new: Annotated[
+        bool, typer.Option("--as-new", help="As if the booking and its customer had never been seen.")
+    ] = False,
+) -> None:
+    """Say what a logged message would do now, as JSON; nothing is written."""
+    settings = _settings()
+
+    async def work() -> dict[str, Any]:
+        container = bootstrap.build(settings)
+        try:
+            return await replay_message(container.channels, property_id, log_id, as_new=as_new)
+        finally:
+            await container.aclose()
+
+    sys.stdout.write(json.dumps(asyncio.run(work()), indent=2) + "\n")
+
+
+@app.command()
 def doctor(
     property_id: PropertyOption = DEFAULT_PROPERTY,
     as_json: Json = False,
@@ -330,6 +383,13 @@ def _print_sync(result: dict[str, Any], as_json: bool) -> None:
         console.print("  " + ", ".join(f"{name} {value}" for name, value in action.items()), highlight=False)
     for error in result["errors"]:
         errors.print(error, highlight=False, markup=False)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a booking's number nor the id of a reservation.") from None
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -150,7 +150,7 @@ async def _update(book: Book, mapping: ReservationMapping, booking: ChannelBooki
         (reservation.updated_at, booking.updated_at),
     )
     if booking.customer is not None:
-        await guest_of(book, booking)
+        await guest_of(book, booking, known=True)
     known = {str(room.id) for room in reservation.rooms}
     changed = await _apply(book, booking, reservation, outcome)
     rename = new_ids(outcome.state, changed, known)

@@ -19,14 +19,20 @@ PLACEHOLDER_DOMAIN = "@guest.invalid"
 
 ORIGIN = "qloapps"
 
+#: What stands in `last_seen` of a customer whose guest was erased.
+_ERASED = "erased"
 
-async def guest_of(book: Book, booking: ChannelBooking) -> UUID:
-    """Return the guest of a booking: known before, matched with enough confidence, or new. Never merges silently."""
+
+async def guest_of(book: Book, booking: ChannelBooking, *, known: bool = False) -> UUID:
+    """Return the guest of a booking: known before, matched with enough confidence, or new. Never merges silently.
+
+    A customer whose data were erased stays erased in bookings that are `known`; with a new one he is a new guest.
+    """
     customer = booking.customer
     if customer is None:
         return (await guests.create(book.tx, book.property_id, unnamed(booking), lenient=True)).id
     mapping = book.customers.get(customer.customer_id)
-    if mapping is not None:
+    if mapping is not None and (known or not is_erased(mapping)):
         await _follow(book, mapping, customer)
         return mapping.local_guest_id
     match = await find_match(book, customer)
@@ -94,10 +100,16 @@ async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[Gues
 def remember(
     book: Book, customer: ChannelCustomer, guest_id: UUID, method: str, score: Decimal, reasons: tuple[str, ...]
 ) -> None:
-    """Keep who the customer is, unless it is known already."""
-    if customer.customer_id in book.customers:
+    """Keep who the customer is, unless it is known already; one who was erased may be somebody of ours again."""
+    old = book.customers.get(customer.customer_id)
+    if old is not None and (not is_erased(old) or old.local_guest_id == guest_id):
         return
     mapping = mapping_of(book, customer, guest_id, method, score, reasons)
+    if old is not None:
+        old.local_guest_id, old.match_method = mapping.local_guest_id, mapping.match_method
+        old.confidence_score, old.reasons = mapping.confidence_score, mapping.reasons
+        old.last_seen = mapping.last_seen
+        return
     book.tx.session.add(mapping)
     book.customers[customer.customer_id] = mapping
 
@@ -115,6 +127,16 @@ def mapping_of(
         reasons=list(reasons),
         last_seen=seen(customer),
     )
+
+
+def is_erased(mapping: CustomerMapping) -> bool:
+    """Whether the data of the customer's guest were erased here, so that what the shop says of him is not taken in."""
+    return _ERASED in mapping.last_seen
+
+
+def erase(mapping: CustomerMapping) -> None:
+    """Forget what the customer looked like; his number stays, or the next look would take him in again."""
+    mapping.last_seen, mapping.reasons = {_ERASED: True}, ["his data were erased"]
 
 
 def unnamed(booking: ChannelBooking) -> GuestDraft:
@@ -146,7 +168,7 @@ def seen(customer: ChannelCustomer) -> dict[str, str]:
 async def _follow(book: Book, mapping: CustomerMapping, customer: ChannelCustomer) -> None:
     """Take over what the customer changed about himself, unless the house changed the same since."""
     before, now = mapping.last_seen, seen(customer)
-    if before == now:
+    if before == now or is_erased(mapping):
         return
     guest = await book.tx.session.get(Guest, mapping.local_guest_id)
     mapping.last_seen = now

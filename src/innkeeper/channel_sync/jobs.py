@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari_jobs, attention, repository, work
+from innkeeper.channel_sync import ari_jobs, attention, log_repository, repository, work
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
@@ -62,7 +62,10 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
             config = await repository.config(tx.session, job.property_id)
             if config is None:
                 return Done(0)
-            before = utc_now() - timedelta(days=config.log_retention_days)
+            now = utc_now()
+            guests_before = now - timedelta(days=config.personal_data_days)
+            await log_repository.redact_old(tx.session, job.property_id, before=guests_before)
+            before = now - timedelta(days=config.log_retention_days)
             return Done(
                 await repository.prune_logs(tx.session, job.property_id, before=before, keep=config.log_retention_rows)
             )
@@ -156,7 +159,7 @@ async def start_due_syncs(tx: Tx) -> None:
 
 
 async def prune(tx: Tx) -> None:
-    """Queue the tidying of every connection's log."""
+    """Queue the tidying of every connection's log: rows that are too old, and guests who are to be forgotten."""
     for config in await repository.all_configs(tx.session):
         await work.queue_prune(tx, config.property_id)
 

@@ -1,10 +1,11 @@
-"""Rows of the synchronisation log, which hold everything of a message but the guest."""
+"""Rows of the synchronisation log: what was read or sent, what was decided, and the guest apart from it."""
 
 from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync.conflicts import FieldConflict, Merge
-from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.channel_sync.messages import booking_document, customer_document
+from innkeeper.channel_sync.tables import CustomerMapping, SyncLog
 from innkeeper.domain.channel import BookingDraft, ChannelBooking
 from innkeeper.domain.money import format_amount
 
@@ -28,31 +29,17 @@ def decisions(outcome: Merge) -> dict[str, Any]:
     }
 
 
-def booking_document(booking: ChannelBooking) -> dict[str, Any]:
-    """Return the message as the log keeps it: everything but the guest."""
+def guest_decision(mapping: CustomerMapping | None) -> dict[str, Any]:
+    """Return who the guest of a booking is, found how and how surely; nothing of the guest himself."""
+    if mapping is None:
+        return {}
     return {
-        "order_id": booking.order_id,
-        "reference": booking.reference,
-        "source": booking.source,
-        "state": str(booking.state),
-        "payment": str(booking.payment),
-        "currency": booking.currency,
-        "total": format_amount(booking.total_gross, booking.currency),
-        "updated_at": booking.updated_at.isoformat(),
-        "lines": [
-            {
-                "line_id": line.line_id,
-                "room_type_id": line.room_type_id,
-                "check_in": line.stay.check_in.isoformat(),
-                "check_out": line.stay.check_out.isoformat(),
-                "adults": line.adults,
-                "children": line.children,
-                "status": str(line.status),
-                "released": line.released,
-                "gross": format_amount(line.gross, booking.currency),
-            }
-            for line in booking.lines
-        ],
+        "guest": {
+            "customer_id": mapping.qloapps_customer_id,
+            "method": mapping.match_method,
+            "score": f"{mapping.confidence_score:.2f}",
+            "reasons": list(mapping.reasons),
+        }
     }
 
 
@@ -66,7 +53,9 @@ def inbound_log(
     error: str | None = None,
 ) -> SyncLog:
     """Return the row for one booking that was read; with `error` it is a failure."""
+    personal = {"personal": customer_document(booking.customer)} if booking.customer else {}
     return SyncLog(
+        **personal,
         property_id=property_id,
         sync_state_id=sync_state_id,
         sync_type="qloapps_reservations_inbound",

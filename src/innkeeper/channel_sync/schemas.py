@@ -54,6 +54,7 @@ class ConfigIn(BaseModel):
     phone_placeholder: str | None = Field(None, max_length=32)
     log_retention_days: int | None = None
     log_retention_rows: int | None = None
+    personal_data_days: int | None = None
 
 
 class ConfigOut(_Row):
@@ -76,6 +77,7 @@ class ConfigOut(_Row):
     phone_placeholder: str
     log_retention_days: int
     log_retention_rows: int
+    personal_data_days: int
     mode: str
     approved_at: datetime | None
     approved_by: str | None
@@ -286,3 +288,11 @@ class GoLiveIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     mode: str
+
+
+class ReplayIn(BaseModel):
+    """How to replay: `as_new` as if the booking and its customer had never been seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_new: bool = False

@@ -40,6 +40,7 @@ SETTABLE = frozenset(
         "phone_placeholder",
         "log_retention_days",
         "log_retention_rows",
+        "personal_data_days",
     )
 )
 
@@ -167,6 +168,7 @@ _RANGES: Sequence[tuple[str, int, int]] = (
     ("timeout_seconds", 1, 300),
     ("log_retention_days", 1, 3650),
     ("log_retention_rows", 100, 10_000_000),
+    ("personal_data_days", 1, 3650),
     ("guest_match_threshold", 0, 1),
 )
 

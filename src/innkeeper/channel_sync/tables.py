@@ -47,6 +47,8 @@ class Config(Keyed, Timestamps, Base):
     phone_placeholder: Mapped[str] = mapped_column(String(32), default="0000000000")
     log_retention_days: Mapped[int] = mapped_column(default=90)
     log_retention_rows: Mapped[int] = mapped_column(default=200_000)
+    #: After so many days the log forgets the guest of a message; the message itself stays as long as the log keeps it.
+    personal_data_days: Mapped[int] = mapped_column(default=90, server_default=text("90"))
     #: Nothing is written to QloApps before it is live; shadow reads and only reports.
     mode: Mapped[str] = mapped_column(String(20), default="rehearsal")
     approved_plan: Mapped[dict[str, Any] | None]
@@ -229,6 +231,13 @@ class SyncLog(Keyed, Base):
             sqlite_where=text("success = false"),
             postgresql_where=text("success = false"),
         ),
+        Index(
+            "ix_qloapps_sync_logs_personal",
+            "property_id",
+            "created_at",
+            sqlite_where=text("personal IS NOT NULL"),
+            postgresql_where=text("personal IS NOT NULL"),
+        ),
         CheckConstraint("direction IN ('inbound', 'outbound')", name="check_direction"),
         CheckConstraint("operation IN ('create', 'update', 'delete', 'skip', 'conflict')", name="check_operation"),
     )
@@ -244,6 +253,8 @@ class SyncLog(Keyed, Base):
     success: Mapped[bool]
     request_data: Mapped[dict[str, Any] | None]
     response_data: Mapped[dict[str, Any] | None]
+    #: The guest of the message, kept apart so that he can be forgotten and the message stays; never a password or key.
+    personal: Mapped[dict[str, Any] | None]
     error_message: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -282,6 +293,25 @@ class Attention(Keyed, Base):
     times_seen: Mapped[int] = mapped_column(default=1)
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None] = mapped_column(String(200))
+
+
+class Contact(Base):
+    """How the last contacts of one direction went, and whether the circuit to the shop is open."""
+
+    __tablename__ = "qloapps_contacts"
+    __table_args__ = (
+        CheckConstraint("direction IN ('inbound', 'outbound')", name="check_contact_direction"),
+        CheckConstraint("circuit IN ('closed', 'half-open', 'open')", name="check_circuit"),
+    )
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"), primary_key=True)
+    direction: Mapped[str] = mapped_column(String(10), primary_key=True)
+    last_success: Mapped[datetime | None]
+    last_failure: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    #: Failures since the last success.
+    failures: Mapped[int] = mapped_column(default=0)
+    circuit: Mapped[str] = mapped_column(String(10), default="closed")
 
 
 class Budget(Base):
