@@ -169,6 +169,21 @@ class HotelState:
             self._by_date[posting.revenue_date].remove(posting)
             self.deleted.append(posting)
 
+    def forget(self, before: date) -> None:
+        """Drop the lines of older days, and the stays that ended before with nothing left on their folios."""
+        for number in [number for number, posting in self.postings.items() if posting.revenue_date < before]:
+            posting = self.postings.pop(number)
+            self._by_reservation[posting.reservation_id].remove(posting)
+        for day in [day for day in self._by_date if day < before]:
+            del self._by_date[day]
+        for gone in [r for r in self.reservations.values() if r.checked_out_on and r.checked_out_on < before]:
+            if not self._by_reservation.get(gone.id):
+                self._by_reservation.pop(gone.id, None)
+                del self.reservations[gone.id]
+        named = {reservation.profile_id for reservation in self.reservations.values()}
+        self.profiles = {profile.id: profile for profile in self.profiles.values() if profile.id in named}
+        self.tokens = {token: end for token, end in self.tokens.items() if end > self.clock()}
+
     def _generated(self, transaction_no: int) -> list[Posting]:
         return [p for p in self.postings.values() if p.generated_by == transaction_no]
 
