@@ -55,10 +55,11 @@ async def token(container: bootstrap.Container) -> str:
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def served(folder: Path, *arguments: str, **more: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """Run `innkeeper serve` with its worker on a free port until the block ends; yields the process and the port.
 
-    The port is free when it is chosen; the process may take up to its start-up time to answer there.
+    `more` are settings of its environment. The port is free when it is chosen; the process may take up to its start-up
+    time to answer there.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -67,8 +68,8 @@ async def served(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process
     settings = {"INNKEEPER_DATA_DIR": str(folder), "INNKEEPER_LOG_FORMAT": "json", "INNKEEPER_LOG_LEVEL": "WARNING"}
     with (folder / "server.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "innkeeper.cli", "serve", "--port", str(port)),
-            env=inherited | settings,
+            *(sys.executable, "-m", "innkeeper.cli", "serve", "--port", str(port), *arguments),
+            env=inherited | settings | more,
             cwd=folder,
             stdout=log,
             stderr=log,

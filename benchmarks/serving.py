@@ -38,18 +38,20 @@ class Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     token: str
+    #: More lines of every request's head, each with its line end.
+    headers: str = ""
 
     @classmethod
-    async def open(cls, port: int, token: str) -> "Connection":
+    async def open(cls, port: int, token: str, headers: str = "") -> "Connection":
         """Connect to the server on this machine."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port), token)
+        return cls(*await asyncio.open_connection("127.0.0.1", port), token, headers)
 
     async def call(self, method: str, path: str, document: Any = None) -> tuple[int, bytes]:
         """Send one request and return status and body."""
         body = b"" if document is None else json.dumps(document).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{self.headers}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self.writer.write(head.encode() + body)
         answer = await self.reader.readuntil(b"\r\n\r\n")
