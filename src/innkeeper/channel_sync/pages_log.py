@@ -1,0 +1,146 @@
+"""The screens of the log: what was done, filtered, and what one line decided."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from innkeeper.access.http import CurrentFrontDesk
+from innkeeper.channel_sync import api, pages_repository, repository
+from innkeeper.channel_sync.api import channels_of
+from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
+from innkeeper.channel_sync.schemas import Page, SyncLogOut
+from innkeeper.domain.errors import NotFound
+from innkeeper.web.pages import Hotel
+
+router = APIRouter(prefix="/log")
+
+#: What a line did, in words: by direction, kind of thing and operation; "" stands for any kind.
+ACTS = {
+    ("inbound", "", "create"): "Booking taken in",
+    ("inbound", "", "update"): "Change taken in",
+    ("inbound", "", "delete"): "Cancellation taken in",
+    ("inbound", "", "skip"): "Read, nothing to do",
+    ("inbound", "", "conflict"): "Both sides had changed it",
+    ("outbound", "", "create"): "Reservation sent",
+    ("outbound", "", "update"): "Change sent",
+    ("outbound", "", "delete"): "Cancellation sent",
+    ("outbound", "", "skip"): "Nothing sent",
+    ("outbound", "", "conflict"): "Conflict decided",
+    ("outbound", "block", "create"): "Room kept from sale",
+    ("outbound", "block", "update"): "Block changed",
+    ("outbound", "block", "delete"): "Block released",
+    ("outbound", "room_type", "update"): "Prices sent",
+}
+OPERATIONS = {"create": "New", "update": "Change", "delete": "Removal", "skip": "Nothing to do", "conflict": "Conflict"}
+DIRECTIONS = {"inbound": "From QloApps", "outbound": "To QloApps"}
+
+
+def act_of(log: SyncLogOut) -> str:
+    """Return what the line did as a person says it."""
+    own = ACTS.get((log.direction, log.entity_type, log.operation))
+    return own or ACTS.get((log.direction, "", log.operation), log.operation)
+
+
+@router.get("")
+async def log(
+    request: Request,
+    caller: CurrentFrontDesk,
+    hotel: Hotel,
+    direction: Literal["", "inbound", "outbound"] = "",
+    operation: Literal["", "create", "update", "delete", "skip", "conflict"] = "",
+    result: Literal["", "done", "failed"] = "",
+    q: Annotated[str, Query(max_length=40)] = "",
+    offset: Offset = 0,
+) -> HTMLResponse:
+    """Show what was done, newest first. `q` is a confirmation of ours or the number of a booking there."""
+    wanted = {"direction": direction, "operation": operation, "result": result, "q": q.strip()}
+    filters: dict[str, Any] = {
+        "direction": direction or None,
+        "operation": operation or None,
+        "success": {"done": True, "failed": False}.get(result),
+    }
+    page = await _find(request, caller, hotel.id, q.strip(), filters, offset)
+    async with channels_of(request).database.read() as session:
+        names = await repository.confirmations(session, [i.local_entity_id for i in page.items if i.local_entity_id])
+    return await draw(
+        request,
+        caller,
+        hotel,
+        "channels/log.html",
+        items=page.items,
+        names=names,
+        act_of=act_of,
+        wanted=wanted,
+        operations=OPERATIONS,
+        directions=DIRECTIONS,
+        pager=Pager(f"{ROOT}/log", page.total, offset, {name: value for name, value in wanted.items() if value}),
+    )
+
+
+async def _find(
+    request: Request, caller: CurrentFrontDesk, property_id: UUID, q: str, filters: dict[str, Any], offset: int
+) -> Page[SyncLogOut]:
+    """Return the page of the log; a word that names nothing finds nothing."""
+    if q:
+        async with channels_of(request).database.read() as session:
+            reservation_id = await pages_repository.reservation_of(session, property_id, q.upper())
+        if reservation_id is not None:
+            filters["reservation_id"] = reservation_id
+        elif q.isascii() and q.isdigit() and int(q) < 2**31:
+            filters["qloapps_id"] = int(q)
+        else:
+            return Page(items=[], total=0, limit=PAGE, offset=0)
+    return await api.sync_logs(request, caller, property_id, limit=PAGE, offset=offset, **filters)
+
+
+@router.get("/{log_id}")
+async def log_line(request: Request, caller: CurrentFrontDesk, hotel: Hotel, log_id: UUID) -> HTMLResponse:
+    """Show one line: what it did, what it decided and the message that it came from."""
+    async with channels_of(request).database.read() as session:
+        row = await pages_repository.sync_log(session, hotel.id, log_id)
+        if row is None:
+            raise NotFound("There is no such line in the log; old ones are deleted after the days of the settings.")
+        item = SyncLogOut.of(row)
+        names = await repository.confirmations(session, [item.local_entity_id] if item.local_entity_id else [])
+    return await draw(
+        request,
+        caller,
+        hotel,
+        "channels/log_line.html",
+        item=item,
+        act=act_of(item),
+        confirmation=names.get(item.local_entity_id) if item.local_entity_id else None,
+        decided=decided(item),
+        directions=DIRECTIONS,
+    )
+
+
+def decided(item: SyncLogOut) -> list[tuple[str, str]]:
+    """Return what a line decided as pairs of fact and sentence."""
+    answer = item.response_data or {}
+    taken = [(_fact(path), "Taken from QloApps.") for path in answer.get("taken", [])]
+    conflicts = [
+        (_fact(one["field"]), _winner(one.get("winner"), str(one.get("reason", ""))))
+        for one in answer.get("conflicts", [])
+    ]
+    chosen = (item.request_data or {}).get("decisions", {})
+    by = (item.request_data or {}).get("by", "somebody")
+    persons = [
+        (_fact(path), f"{by} decided: {_CHOICES.get(value, value) if isinstance(value, str) else value}.")
+        for path, value in chosen.items()
+    ]
+    return [*taken, *conflicts, *persons]
+
+
+_CHOICES = {"local": "ours", "qloapps": "theirs"}
+
+
+def _fact(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
+def _winner(winner: str | None, reason: str) -> str:
+    word = {"house": "Ours was kept.", "qloapps": "Theirs was taken.", None: "A person is asked."}.get(winner, "")
+    return f"{word} {reason}".strip()
