@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -51,7 +52,10 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
 
 
 def tell_part(kind: str, number: int, first_seed: int, count: int) -> Told:
-    """Tell a part of the histories in this process; the first failure is made as short as hypothesis can make it."""
+    """Tell a part of the histories in this process, up to the first that fails.
+
+    It is not made shorter here, which can take longer than the whole run; `test_histories.py` does that with its blob.
+    """
     gc.set_threshold(100_000, 50, 100)  # next to nothing of a history is a cycle
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
@@ -66,8 +70,9 @@ def tell_part(kind: str, number: int, first_seed: int, count: int) -> Told:
             max_examples=count,
             deadline=None,
             database=None,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
             print_blob=True,
         )
         @given(history=draw())
@@ -79,8 +84,7 @@ def tell_part(kind: str, number: int, first_seed: int, count: int) -> Told:
         try:
             tell()
         except BaseException as error:  # noqa: BLE001  whatever it is, it is what the run has found
-            notes = "\n".join(getattr(error, "__notes__", ()))
-            failure = f"{type(error).__name__}: {error}\n{notes}"
+            failure = f"part {number}: " + "".join(traceback.format_exception(error))
         finally:
             stage.remove()
     return Told(number, told, deaths, failure)

@@ -37,7 +37,7 @@ class Process:
         """Start it."""
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "innkeeper.cli", *self.arguments],
+                [sys.executable, "-m", "innkeeper", *self.arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment},
@@ -113,7 +113,7 @@ class Server(Process):
 def run(folder: Path, *arguments: str, text: str = "") -> str:
     """Run a command of ours to its end and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "innkeeper.cli", *arguments],
+        [sys.executable, "-m", "innkeeper", *arguments],
         input=text,
         capture_output=True,
         text=True,
