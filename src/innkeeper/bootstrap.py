@@ -20,6 +20,7 @@ from innkeeper.channel_sync import api as channel_api
 from innkeeper.channel_sync import api_explain as channel_explain_api
 from innkeeper.channel_sync import ari_jobs as channel_ari
 from innkeeper.channel_sync import jobs as channel_jobs
+from innkeeper.channel_sync import metrics as channel_metrics
 from innkeeper.channel_sync import overview as channel_overview
 from innkeeper.channel_sync import pages as channel_pages
 from innkeeper.channel_sync.connection import Channels
@@ -191,6 +192,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
         describe_hotel=describe_hotel,
         property_ids=_property_ids(container.database),
+        gatherers=(channel_metrics.gatherer(container.channels),),
         checks={"migrations": lambda: migrate.problem(container.database)},
         secure_cookies=(container.settings.public_url or "").startswith("https://"),
     )

@@ -42,7 +42,10 @@ class DatabaseBudget:
 
     async def left(self, session: AsyncSession) -> int:
         """Return how many requests could leave at once now."""
-        row = await session.get(Budget, self._name)
+        return self.left_of(await session.get(Budget, self._name))
+
+    def left_of(self, row: Budget | None) -> int:
+        """Return how many requests could leave at once, from the budget's row."""
         return int(self._burst if row is None else max(Decimal(0), self._content(row)))
 
     async def _reserve(self, session: AsyncSession, count: int) -> float:

@@ -9,18 +9,18 @@ from innkeeper.channel_sync import ari_jobs, attention, log_repository, reposito
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
+from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer
 from innkeeper.channel_sync.details import fetch_details
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
 from innkeeper.channel_sync.result import SyncResult
-from innkeeper.channel_sync.runs import KINDS, Request, note_contact, run_in_lane
-from innkeeper.channel_sync.tables import Config
+from innkeeper.channel_sync.runs import KINDS, Request, run_in_lane
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
-from innkeeper.storage.database import Database, Tx
+from innkeeper.storage.database import Tx
 
 #: Seconds between two looks whether anything has changed there; a look that finds nothing costs two requests.
 PEEK_SECONDS = 10.0
@@ -35,13 +35,11 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
 
     async def do_push(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
-        outcome = await push(link, UUID(job.payload["reservation_id"]), SyncResult())
-        return await _noted(channels.database, job.property_id, outcome)
+        return await push(link, UUID(job.payload["reservation_id"]), SyncResult())
 
     async def do_poll(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
-        outcome = await run_inbound(link, InboundOptions(), SyncResult())
-        return await _noted(channels.database, job.property_id, outcome)
+        return await run_inbound(link, InboundOptions(), SyncResult())
 
     async def do_pull(job: Job) -> Outcome[Any]:
         return await pull(channels, job.property_id, int(job.payload["order_id"]))
@@ -76,10 +74,10 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
         return Later("the alert could not be delivered")
 
     return {
-        **{kind: _noting(channels, handler) for kind, handler in ari_jobs.handlers(channels).items()},
-        work.PUSH: do_push,
+        **{kind: _noting(channels, OUTBOUND, handler) for kind, handler in ari_jobs.handlers(channels).items()},
+        work.PUSH: _noting(channels, OUTBOUND, do_push),
         work.ALERT: do_alert,
-        work.POLL: do_poll,
+        work.POLL: _noting(channels, INBOUND, do_poll),
         work.PULL: do_pull,
         work.DETAILS: do_details,
         work.SYNC: do_sync,
@@ -87,9 +85,15 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
     }
 
 
-def _noting(channels: Channels, handler: Handler) -> Handler:
+def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
+    """Return the handler that also writes down how the contact went."""
+
     async def noted(job: Job) -> Outcome[Any]:
-        return await _noted(channels.database, job.property_id, await handler(job))
+        link = await channels.link(job.property_id)
+        before = link.connector.requests_made
+        outcome = await handler(job)
+        await note_answer(link, direction, outcome, before)
+        return outcome
 
     return noted
 
@@ -162,18 +166,3 @@ async def prune(tx: Tx) -> None:
     """Queue the tidying of every connection's log: rows that are too old, and guests who are to be forgotten."""
     for config in await repository.all_configs(tx.session):
         await work.queue_prune(tx, config.property_id)
-
-
-async def _noted(database: Database, property_id: UUID, outcome: Outcome[Any]) -> Outcome[Any]:
-    """Write down that the far side answered or did not, once it changes."""
-    async with database.read() as session:
-        config = await repository.config(session, property_id)
-    if config is None or (isinstance(outcome, Done) and config.consecutive_failures == 0 and _fresh(config)):
-        return outcome
-    async with database.write() as tx:
-        await note_contact(tx, property_id, outcome)
-    return outcome
-
-
-def _fresh(config: Config) -> bool:
-    return config.last_successful_sync is not None and utc_now() - config.last_successful_sync < timedelta(seconds=30)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from innkeeper.channel_sync import attention, drift, repository
+from innkeeper.channel_sync import drift, repository
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.availability_out import remove_blocks as release_all
 from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
+from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, note_contact
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
@@ -27,7 +28,6 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.house import properties
 from innkeeper.jobs.leases import lease
-from innkeeper.storage.database import Tx
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +44,6 @@ KINDS: Mapping[str, str] = {
 #: Seconds that a person waits for the work in hand to finish before he is told that the lane is busy.
 LANE_WAIT = 30.0
 LANE_TTL = 60.0
-
-#: After so many failures in a row a person is told; a single one mends itself.
-FAILURES_WORTH_A_WORD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +138,12 @@ async def remove_blocks(channels: Channels, property_id: UUID) -> SyncResult:
             config = await require_config(tx.session, property_id)
             config.sync_availability = False
         result = SyncResult()
-        outcome = await release_all(await channels.link(property_id), result)
+        link = await channels.link(property_id)
+        outcome = await release_all(link, result)
         if not isinstance(outcome, Done) and not result.errors:
             result.fail(outcome.message if isinstance(outcome, Refused) else outcome.reason)
         async with channels.database.write() as tx:
-            await note_contact(tx, property_id, outcome)
+            await note_contact(tx, link, outcome, OUTBOUND)
         return result.finish()
 
 
@@ -160,7 +158,9 @@ async def run_in_lane(
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)
     for part in _parts(request, link.config):
+        before = link.connector.requests_made
         outcome = await part(link, request, result)
+        await note_answer(link, INBOUND if part in _READING else OUTBOUND, outcome, before)
         if not isinstance(outcome, Done):
             break
     result.finish()
@@ -243,6 +243,10 @@ async def _drift(link: Link, request: Request, result: SyncResult) -> Outcome[An
     return answer
 
 
+#: Parts of a run that read; the others write.
+_READING = frozenset((_room_types, _inbound))
+
+
 def _is_down(outcome: Outcome[Any]) -> bool:
     """Whether the far side cannot be spoken to at all, so that the next reservation would fare no better."""
     return isinstance(outcome, Later | Unknown) or (isinstance(outcome, Refused) and outcome.code == "ACCESS")
@@ -273,28 +277,6 @@ async def _end(link: Link, result: SyncResult, outcome: Outcome[Any]) -> None:
             state.error_message = "; ".join(result.errors) or None
             state.metadata_ = {**state.metadata_, "requests": result.requests, "skipped": result.skipped}
             state.sync_cursor = await repository.cursor(tx.session, link.property_id)
-        await note_contact(tx, link.property_id, outcome)
-
-
-async def note_contact(tx: Tx, property_id: UUID, outcome: Outcome[Any]) -> None:
-    """Keep when the far side last answered, and open or close the causes that say it does not."""
-    config = await repository.config(tx.session, property_id)
-    if config is None:
-        return
-    if isinstance(outcome, Done):
-        config.last_successful_sync, config.last_sync_error = utc_now(), None
-        if config.consecutive_failures:
-            config.consecutive_failures = 0
-        for kind in ("access", "unreachable"):
-            await attention.close_cause(tx, property_id, kind, "connection")
-        return
-    reason = outcome.message if isinstance(outcome, Refused) else outcome.reason
-    config.last_sync_error = reason
-    config.consecutive_failures += 1
-    if isinstance(outcome, Refused):
-        await attention.open_cause(tx, property_id, "access", "connection", detail=reason)
-    elif config.consecutive_failures >= FAILURES_WORTH_A_WORD:
-        await attention.open_cause(tx, property_id, "unreachable", "connection", detail=reason)
 
 
 def _new_state(property_id: UUID, request: Request, status: str) -> SyncState:

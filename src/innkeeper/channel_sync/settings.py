@@ -9,7 +9,7 @@ from uuid import UUID
 from innkeeper.channel_sync import ari_repository, repository
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.runs import note_contact
+from innkeeper.channel_sync.contacts import INBOUND, note_contact
 from innkeeper.channel_sync.tables import Config
 from innkeeper.domain.channel import BrokerFacts
 from innkeeper.domain.errors import FieldError, Invalid
@@ -92,7 +92,7 @@ async def test_connection(channels: Channels, property_id: UUID) -> Outcome[Brok
     link = await channels.link(property_id)
     answer = await link.connector.describe()
     async with channels.database.write() as tx:
-        await note_contact(tx, property_id, answer)
+        await note_contact(tx, link, answer, INBOUND)
         if isinstance(answer, Done):
             config = await repository.config(tx.session, property_id)
             if config is not None:

@@ -58,6 +58,11 @@ class ChannelConnector(Protocol):
         """How many HTTP requests have left since this connector was made."""
         ...
 
+    @property
+    def circuit(self) -> str:
+        """`closed` while requests may leave, `open` while several failures in a row hold them back, or `half-open`."""
+        ...
+
     async def describe(self) -> Outcome[BrokerFacts]:
         """Say who the other side is and which of the rights that we need are missing. Raises nothing."""
         ...

@@ -1,8 +1,10 @@
 """What Prometheus is told: HTTP traffic by route, and the text of all metrics; never a guest, a key or a name."""
 
 import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 #: From a cached lookup to a slow report, in seconds.
@@ -23,11 +25,31 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
+#: Reads figures that stand in the data base, when they are asked for; whichever process is asked tells the same.
+Gatherer = Callable[[], Awaitable[Sequence[Metric]]]
+
+
+class _Gathered:
+    """Figures that were read already, as a collector."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is the template, such as `/api/rooms/{room}`, never the path."""
     label = method if method in _METHODS else "other"
     HTTP_SECONDS.labels(label, route, f"{status // 100}xx").observe(seconds)
+
+
+def text_of(families: Sequence[Metric]) -> bytes:
+    """Return gathered figures in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Gathered(families))
+    return generate_latest(registry)
 
 
 def exposition() -> bytes:

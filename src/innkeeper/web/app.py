@@ -21,6 +21,7 @@ from innkeeper.storage.database import Database
 from innkeeper.storage.secrets import Keyring
 from innkeeper.telemetry.health import Check
 from innkeeper.telemetry.logging import request_id
+from innkeeper.telemetry.metrics import Gatherer
 from innkeeper.web import api_docs, operations, sign_in
 from innkeeper.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from innkeeper.web.overview import Provider, overview_router
@@ -63,6 +64,7 @@ def create_app(
     describe_hotel: DescribeHotel = nameless_hotel,
     property_ids: PropertyIds | None = None,
     checks: Mapping[str, Check] | None = None,
+    gatherers: Sequence[Gatherer] = (),
     passwords: Passwords | None = None,
     secure_cookies: bool = False,
     body_limit: int = BODY_LIMIT,
@@ -72,8 +74,9 @@ def create_app(
     """Return the app.
 
     `routers` are the contexts' `api.py` and `pages.py`; `navigation` their pages, after the overview; `checks` what
-    `/readyz` asks besides the data base; `secure_cookies` is right where browsers come by HTTPS. Routes find the data
-    base, the keyring and access under `app.state.database`, `.keyring` and `.access`.
+    `/readyz` asks besides the data base; `gatherers` read what `/metrics` tells from the data base; `secure_cookies` is
+    right where browsers come by HTTPS. Routes find the data base, the keyring and access under `app.state.database`,
+    `.keyring` and `.access`.
     """
     app = FastAPI(
         title="Innkeeper",
@@ -93,7 +96,8 @@ def create_app(
     app.add_middleware(RequestMiddleware, ids=request_ids)
     for router in (access_api.router, *routers):
         app.include_router(router)
-    app.include_router(operations.operations_router({"database": _database_check(database), **(checks or {})}))
+    all_checks = {"database": _database_check(database), **(checks or {})}
+    app.include_router(operations.operations_router(all_checks, gatherers))
     app.include_router(overview_router(overview))
     app.include_router(sign_in.router)
     app.include_router(api_docs.router)

@@ -1,18 +1,19 @@
 """What watchers of the program ask: is it alive, can it serve, how much does it do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from innkeeper.telemetry.health import Check, run_checks
-from innkeeper.telemetry.metrics import CONTENT_TYPE, exposition
+from innkeeper.telemetry.metrics import CONTENT_TYPE, Gatherer, exposition, text_of
 
 
-def operations_router(checks: Mapping[str, Check]) -> APIRouter:
+def operations_router(checks: Mapping[str, Check], gatherers: Sequence[Gatherer] = ()) -> APIRouter:
     """Return `/healthz`, `/readyz` and `/metrics`, none of which needs a sign-in or shows anything of anybody's.
 
-    `checks` say what must be well before the program can serve, by name, such as `database` and `migrations`.
+    `checks` say what must be well before the program can serve, by name, such as `database` and `migrations`;
+    `gatherers` read the figures that stand in the data base.
     """
     router = APIRouter(tags=["Operations"])
 
@@ -35,6 +36,7 @@ def operations_router(checks: Mapping[str, Check]) -> APIRouter:
     @router.get("/metrics", summary="Metrics", response_class=Response)
     async def metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
-        return Response(exposition(), media_type=CONTENT_TYPE)
+        gathered = [text_of(await gather()) for gather in gatherers]
+        return Response(b"".join([exposition(), *gathered]), media_type=CONTENT_TYPE)
 
     return router

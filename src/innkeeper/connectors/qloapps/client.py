@@ -42,6 +42,9 @@ _PASSING = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "SERVER_ER
 #: Failures that say that QloApps as a whole is not well, as opposed to one request.
 _ILL = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})
 
+#: Our words for the library's.
+_CIRCUITS = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
+
 
 def utc_now() -> datetime:
     """Return the current instant."""
@@ -78,6 +81,8 @@ class QloAppsClient:
         self.requests_made = 0
         #: The other side's clock at its last answer, in seconds since 1970, and ours at that moment.
         self.access_time: float | None = None
+        #: Whether requests may leave: `closed`, `open` after several failures in a row, `half-open` on trial.
+        self.circuit = "closed"
         self.clock_skew_seconds = 0.0
         self._api = settings.api_url
         self._budget = budget
@@ -219,6 +224,8 @@ class QloAppsClient:
             error = QloAppsConnectionError("several failures in a row", "CIRCUIT_OPEN", operation)
             error.retry_after = left
             raise error from None
+        finally:
+            self.circuit = _CIRCUITS[breaker.context.state]
 
     async def _exchange(
         self,

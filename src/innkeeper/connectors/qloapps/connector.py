@@ -110,6 +110,11 @@ class QloAppsConnector:
         """How many HTTP requests have left since this connector was made."""
         return self._client.requests_made
 
+    @property
+    def circuit(self) -> str:
+        """Whether requests may leave: `closed`, `open` or `half-open`."""
+        return self._client.circuit
+
     @_outcome
     async def describe(self) -> Outcome[BrokerFacts]:
         """Say who the other side is and which rights of the key are missing."""

@@ -1,0 +1,66 @@
+"""Writes down how each contact with QloApps went, by direction, and opens or closes the causes that say it fails."""
+
+from datetime import timedelta
+from typing import Any
+
+from innkeeper.channel_sync import attention, repository, status_repository
+from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.tables import Config, Contact
+from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.outcome import Done, Outcome, Refused
+from innkeeper.storage.database import Tx
+
+INBOUND, OUTBOUND = "inbound", "outbound"
+
+#: After so many failures in a row a person is told; a single one mends itself.
+FAILURES_WORTH_A_WORD = 3
+
+#: A success is written down again when the last one is so old; the row is not worth a write for each look.
+SUCCESS_EVERY = timedelta(seconds=30)
+
+
+async def note_answer(link: Link, direction: str, outcome: Outcome[Any], requests_before: int) -> None:
+    """Write down how a piece of work went, unless it says nothing new or never spoke to QloApps."""
+    if isinstance(outcome, Done):
+        if link.connector.requests_made == requests_before:
+            return  # nothing had to be said, so nobody knows whether anybody would have listened
+        async with link.database.read() as session:
+            config = await repository.config(session, link.property_id)
+            row = await session.get(Contact, (link.property_id, direction))
+        if config is None or _is_known(config, row, link.connector.circuit):
+            return
+    async with link.database.write() as tx:
+        await note_contact(tx, link, outcome, direction)
+
+
+async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any], direction: str) -> None:
+    """Keep when the far side last answered, and open or close the causes that say it does not."""
+    config = await repository.config(tx.session, link.property_id)
+    if config is None:
+        return
+    now = utc_now()
+    row = await status_repository.contact(tx.session, link.property_id, direction)
+    row.circuit = link.connector.circuit
+    if isinstance(outcome, Done):
+        row.last_success, row.last_error, row.failures = now, None, 0
+        config.last_successful_sync, config.last_sync_error = now, None
+        if config.consecutive_failures:
+            config.consecutive_failures = 0
+        for kind in ("access", "unreachable"):
+            await attention.close_cause(tx, link.property_id, kind, "connection")
+        return
+    reason = outcome.message if isinstance(outcome, Refused) else outcome.reason
+    row.last_failure, row.last_error, row.failures = now, reason, row.failures + 1
+    config.last_sync_error = reason
+    config.consecutive_failures += 1
+    if isinstance(outcome, Refused):
+        await attention.open_cause(tx, link.property_id, "access", "connection", detail=reason)
+    elif config.consecutive_failures >= FAILURES_WORTH_A_WORD:
+        await attention.open_cause(tx, link.property_id, "unreachable", "connection", detail=reason)
+
+
+def _is_known(config: Config, row: Contact | None, circuit: str) -> bool:
+    """Whether a success is no news: one of this direction was written down a moment ago and nothing failed since."""
+    if row is None or row.last_success is None or config.consecutive_failures or row.failures:
+        return False
+    return row.circuit == circuit and utc_now() - row.last_success < SUCCESS_EVERY
