@@ -42,6 +42,8 @@ from innkeeper.room_charge import api as charge_api
 from innkeeper.room_charge import api_guests as charge_guests_api
 from innkeeper.room_charge import api_settings as charge_settings_api
 from innkeeper.room_charge import jobs as charge_jobs
+from innkeeper.room_charge import overview as charge_overview
+from innkeeper.room_charge import pages as charge_pages
 from innkeeper.room_charge.connection import HotelFacts, Systems
 from innkeeper.settings import Settings
 from innkeeper.storage import migrate
@@ -186,10 +188,15 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
             charge_api.router,
             charge_settings_api.router,
             charge_guests_api.router,
+            *charge_pages.ROUTERS,
         ),
         lifespan=lifespan,
-        navigation=(channel_pages.NAVIGATION,),
-        overview=(channel_overview.provider(container.channels), house_overview.PROVIDER),
+        navigation=(*charge_pages.NAVIGATION, channel_pages.NAVIGATION,),
+        overview=(
+            channel_overview.provider(container.channels),
+            charge_overview.provider(container.systems),
+            house_overview.PROVIDER,
+        ),
         describe_hotel=describe_hotel,
         property_ids=_property_ids(container.database),
         gatherers=(channel_metrics.gatherer(container.channels),),

@@ -123,6 +123,20 @@ async def page_of_charges(
     return await _page(session, query, (RoomCharge.created_at.desc(), RoomCharge.id.desc()), limit, offset)
 
 
+async def charges_of_check(
+    session: AsyncSession, property_id: UUID, outlet_code: str, check_number: str, business_date: date
+) -> Sequence[RoomCharge]:
+    """Return what is or may be owed of a check on that day, oldest first."""
+    query = select(RoomCharge).where(
+        RoomCharge.property_id == property_id,
+        RoomCharge.business_date == business_date,
+        RoomCharge.outlet_code == outlet_code,
+        RoomCharge.check_number == check_number,
+        RoomCharge.posting_status.in_((*OPEN, PostingStatus.POSTED.value)),
+    )
+    return (await session.scalars(query.order_by(RoomCharge.id))).all()
+
+
 async def charges_of_days(session: AsyncSession, property_id: UUID, start: date, end: date) -> Sequence[RoomCharge]:
     """Return the charges posted or taken back on these business dates, both included, oldest first."""
     charged = RoomCharge.business_date.between(start, end)

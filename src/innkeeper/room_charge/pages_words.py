@@ -1,0 +1,252 @@
+"""Says what a charge's state means to a person: its word, shape and sentence, and what may be done about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from innkeeper.access.caller import Caller
+from innkeeper.access.roles import Role
+from innkeeper.domain.charge import VoidWay
+from innkeeper.room_charge import states
+from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.tables import PostingStatus, QueueEntry, RoomCharge
+from innkeeper.web.pages import write_time
+from innkeeper.web.status import State
+
+#: How people at the hotel call their PMS.
+_NAMES = {
+    "house": "the house's own books",
+    "opera": "OPERA",
+    "mews": "Mews",
+    "cloudbeds": "Cloudbeds",
+    "stayntouch": "StayNTouch",
+    "protel": "protel",
+    "infor_hms": "Infor HMS",
+    "htng": "the PMS",
+    "fias": "the PMS",
+    "apaleo": "apaleo",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a charge stands: `word` beside its shape, a headline, and what it means in sentences."""
+
+    state: State
+    word: str
+    title: str
+    sentence: str
+    #: Whether the waiter has nothing more to do with it.
+    closes_check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What the caller may do about a charge now."""
+
+    retry: bool = False
+    override: bool = False
+    settle: bool = False
+    remove: bool = False
+    void: bool = False
+
+    @property
+    def mends(self) -> str:
+        """The first act to offer: retry, settle, or none."""
+        if self.settle:
+            return "settle"
+        return "retry" if self.retry else ""
+
+
+def pms_name(pms_type: str) -> str:
+    """Return what the PMS is called in a sentence."""
+    return _NAMES.get(pms_type, "the PMS")
+
+
+def at_start(text: str) -> str:
+    """Return the text with a capital at its start, whatever comes after."""
+    return text[:1].upper() + text[1:]
+
+
+def is_finished(row: RoomCharge) -> bool:
+    """Whether nothing more will happen to the charge, by itself or by a person who mends it."""
+    if row.status is PostingStatus.FAILED:
+        return row.released or row.failure_code == states.REMOVED
+    return not row.status.is_open
+
+
+def standing(row: RoomCharge, link: Link, now: datetime | None = None) -> Standing:
+    """Return how the charge stands."""
+    now = now or link.now()
+    told = _Teller(row, link, now)
+    match row.status:
+        case PostingStatus.POSTED:
+            return told.posted()
+        case PostingStatus.PENDING:
+            return told.pending()
+        case PostingStatus.UNKNOWN:
+            return told.unknown()
+        case PostingStatus.FAILED:
+            return told.failed()
+        case PostingStatus.VOIDING:
+            return told.voiding()
+        case PostingStatus.VOIDED:
+            return Standing(State.OFF, "voided", "Taken back", f"{told.void_words()} Nothing is owed.")
+
+
+class _Teller:
+    """Writes the sentences about one charge."""
+
+    def __init__(self, row: RoomCharge, link: Link, now: datetime) -> None:
+        self.row, self.now = row, now
+        self._zone = link.hotel.timezone
+        self.pms = pms_name(link.pms_type)
+        self.sends_itself = link.options.retry.enabled
+
+    def at(self, instant: datetime | None) -> str:
+        return write_time(instant, self._zone, self.now) if instant else "—"
+
+    def again(self, verb: str) -> str:
+        """Return when the next try is."""
+        when = self.row.next_attempt_at
+        if when is None or when <= self.now:
+            return f"{verb} again in a moment"
+        return f"{verb} again at {self.at(when)}"
+
+    def posted(self) -> Standing:
+        row = self.row
+        number = f" under the number {row.pms_transaction_id}" if row.pms_transaction_id else ""
+        sentence = f"It stands on the bill of room {row.room_number} since {self.at(row.posted_at)}{number}."
+        if row.settled_by:
+            sentence += f" {row.settled_by} vouches for it."
+        if row.failure_code and row.failure_code.startswith("VOID_"):
+            sentence += f" It could not be taken back: {_sentence(row.failure_reason)}"
+        return Standing(State.DONE, "posted", "Posted", sentence)
+
+    def pending(self) -> Standing:
+        row = self.row
+        if row.in_doubt and row.claimed_until is not None and row.claimed_until > self.now:
+            return Standing(
+                State.ON_ITS_WAY,
+                "being sent",
+                "Being posted now",
+                f"{at_start(self.pms)} is being told at this moment. This page shows the answer as it comes.",
+                closes_check=False,
+            )
+        if row.failure_code == states.HELD:
+            return Standing(
+                State.NEEDS_YOU,
+                "held",
+                "Kept for later",
+                "Posting by itself is switched off here. The charge is safe and waits until a manager sends the queue. "
+                "You can close the check.",
+            )
+        if row.next_attempt_at is None:
+            return Standing(State.NEEDS_YOU, "needs you", "Waits for a manager", _sentence(row.failure_reason))
+        word = f"retry {row.retry_count}" if row.retry_count else "queued"
+        why = f"{at_start(self.pms)} did not answer."
+        if row.failure_code not in (None, "CONNECTION_FAILED"):
+            why = _sentence(row.failure_reason)
+        sentence = f"{why} The charge is safe and will be {self.again('sent')}. You can close the check."
+        return Standing(State.ON_ITS_WAY, word, "Queued", sentence)
+
+    def unknown(self) -> Standing:
+        row = self.row
+        if row.next_attempt_at is not None:
+            sentence = (
+                f"{at_start(self.pms)} did not answer in time, so nobody can say yet whether it stands on the bill. "
+                f"It will be {self.again('asked')}, and nothing is sent twice. "
+                "You can close the check; do not charge it again."
+            )
+        else:
+            sentence = (
+                f"{_sentence(row.failure_reason)} A manager looks into the bill in {self.pms} and says what stands "
+                "there. Do not charge it again."
+            )
+        return Standing(State.IN_DOUBT, "in doubt", "In doubt", sentence)
+
+    def failed(self) -> Standing:
+        row = self.row
+        reason = _sentence(row.failure_reason)
+        if row.failure_code == states.REMOVED:
+            return Standing(State.OFF, "removed", "Taken off the queue", f"{reason} Nothing is owed.")
+        if row.released:
+            return Standing(State.REFUSED, "refused", "Refused", f"{reason} Nothing is owed.")
+        tried = "once" if row.retry_count == 0 else f"{row.retry_count + 1} times"
+        return Standing(
+            State.NEEDS_YOU,
+            "failed",
+            "Not posted",
+            f"{reason} It was tried {tried} and is not sent by itself any more. A manager sends it again, notes that "
+            "it was posted by hand, or takes it off the queue.",
+        )
+
+    def voiding(self) -> Standing:
+        row = self.row
+        words = self.void_words()
+        if row.in_doubt or row.failure_code == states.IN_DOUBT:
+            doubt = f"{words} {at_start(self.pms)} did not say that it did; it will be {self.again('asked')}."
+            return Standing(State.IN_DOUBT, "in doubt", "Being taken back", doubt)
+        if row.next_attempt_at is None:
+            return Standing(
+                State.NEEDS_YOU, "needs you", "Half taken back", f"{words} {_sentence(row.failure_reason)}".strip()
+            )
+        return Standing(
+            State.ON_ITS_WAY, "taking back", "Being taken back", f"{words} It will be {self.again('tried')}."
+        )
+
+    def void_words(self) -> str:
+        row = self.row
+        who = f" by {row.voided_by}" if row.voided_by else ""
+        when = f" at {self.at(row.voided_at)}" if row.voided_at else ""
+        why = f": {_sentence(row.void_reason)}" if row.void_reason else "."
+        return f"Taken back{who}{when}{why}"
+
+
+def _sentence(text: str | None) -> str:
+    """Return the text as a sentence that ends."""
+    text = (text or "").strip()
+    if not text:
+        return ""
+    return text if text[-1] in ".!?" else f"{text}."
+
+
+def acts(row: RoomCharge, link: Link, caller: Caller, *, queued: bool) -> Acts:
+    """Return what the caller may do; `queued` says that an entry of the queue is open for the charge."""
+    if not caller.role.at_least(Role.MANAGER):
+        return Acts()
+    if row.claimed_until is not None and row.claimed_until > link.now():
+        return Acts()
+    certain = not row.in_doubt and not row.lines and row.status is not PostingStatus.VOIDING
+    waits = not is_finished(row)
+    untold = row.status in (PostingStatus.PENDING, PostingStatus.FAILED)
+    takes_back = row.status is not PostingStatus.POSTED or link.connector.capabilities.void is not VoidWay.NONE
+    standing_or_waiting = row.status in (PostingStatus.POSTED, PostingStatus.PENDING, PostingStatus.UNKNOWN) or (
+        row.status is PostingStatus.FAILED and waits
+    )
+    return Acts(
+        retry=waits,
+        override=waits and certain and untold,
+        settle=waits and row.in_doubt,
+        remove=waits and certain and untold and queued,
+        void=standing_or_waiting and takes_back,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A charge with what is said about it, as the lists show it."""
+
+    row: RoomCharge
+    standing: Standing
+    acts: Acts
+    entry: QueueEntry | None = None
+
+
+def lines(rows: Sequence[tuple[QueueEntry | None, RoomCharge]], link: Link, caller: Caller) -> list[Line]:
+    """Return the charges with what is said about them."""
+    now = link.now()
+    return [
+        Line(row, standing(row, link, now), acts(row, link, caller, queued=entry is not None), entry)
+        for entry, row in rows
+    ]
