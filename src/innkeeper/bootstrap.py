@@ -33,6 +33,7 @@ from innkeeper.connectors.qloapps.connector import QloAppsConnector
 from innkeeper.domain.business_day import utc_now
 from innkeeper.house import api as house_api
 from innkeeper.house import overview as house_overview
+from innkeeper.house import pages as house_pages
 from innkeeper.house import properties
 from innkeeper.house.tables import Property
 from innkeeper.jobs import queue
@@ -182,6 +183,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         container.keyring,
         routers=(
             house_api.router,
+            house_pages.router,
             channel_api.router,
             channel_pages.router,
             channel_explain_api.router,
@@ -191,7 +193,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
             *charge_pages.ROUTERS,
         ),
         lifespan=lifespan,
-        navigation=(*charge_pages.NAVIGATION, channel_pages.NAVIGATION,),
+        navigation=(house_pages.NAVIGATION, *charge_pages.NAVIGATION, channel_pages.NAVIGATION,),
         overview=(
             channel_overview.provider(container.channels),
             charge_overview.provider(container.systems),

@@ -49,6 +49,7 @@ from innkeeper.house.tables import (
     RoomNight,
     RoomType,
 )
+from innkeeper.storage.outbox import EventRow
 
 #: The states of a stay that take nights from what can be sold.
 HOLDING = tuple(str(status) for status in StayStatus if status.holds_inventory)
@@ -512,6 +513,48 @@ async def page_of_reservations(
     if guest_id is not None:
         query = query.where(Reservation.primary_guest_id == guest_id)
     return await _page(session, query, (Reservation.check_in, Reservation.id), limit, offset)
+
+
+class DayCounts(NamedTuple):
+    """How many reservations arrive, stay and leave on a business date."""
+
+    arriving: int
+    inside: int
+    leaving: int
+
+
+async def day_counts(session: AsyncSession, property_id: UUID, today: date) -> DayCounts:
+    """Return how many are still to arrive, are in house, and are still to leave; the late ones among them."""
+    confirmed, inside = Reservation.status == StayStatus.CONFIRMED, Reservation.status == StayStatus.CHECKED_IN
+    query = select(
+        func.count().filter(confirmed, Reservation.check_in <= today, Reservation.check_out > today),
+        func.count().filter(inside),
+        func.count().filter(inside, Reservation.check_out <= today),
+    ).where(Reservation.property_id == property_id, Reservation.status.in_(HOLDING))
+    return DayCounts(*(await session.execute(query)).one())
+
+
+class Step(NamedTuple):
+    """Something that happened to a reservation: when, what, which fields, and which side or person did it."""
+
+    at: datetime
+    name: str
+    changed: Collection[str]
+    by: str
+
+
+async def history(session: AsyncSession, property_id: UUID, reservation_id: UUID, limit: int) -> list[Step]:
+    """Return the newest announcements about a reservation, newest first; they are kept for some weeks."""
+    query = (
+        select(EventRow)
+        .where(EventRow.property_id == property_id, EventRow.entity_id == reservation_id)
+        .order_by(EventRow.sequence.desc())
+        .limit(limit)
+    )
+    return [
+        Step(row.occurred_at, row.name, row.payload.get("changed", ()), row.origin)
+        for row in await session.scalars(query)
+    ]
 
 
 async def holding_rooms(
