@@ -10,8 +10,8 @@ from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.tables import Block
 from innkeeper.house import properties, rates, rooms
 from innkeeper.jobs import queue
-from innkeeper.simulators.qloapps.prices import cents, night_price, tax_percent
-from tests.channel_sync.world import World, day
+from innkeeper.simulators.qloapps.prices import FIXED, cents, night_price, tax_percent
+from tests.channel_sync.world import DOUBLE, World, day
 
 #: Nights that the tests look at.
 NIGHTS = 20
@@ -105,3 +105,39 @@ async def waiting(world: World, kind: str) -> list[queue.Job]:
 def requests(world: World) -> int:
     """Return how many requests have left for the shop since the connector was made."""
     return sum(connector.requests_made for _, connector in world.channels._open.values())
+
+
+def foreign_rule(
+    world: World, first: int, last: int, *, price: int = 77, product: int = DOUBLE, **values: object
+) -> int:
+    """Let somebody else make a price rule in the shop."""
+    state = world.shop.state
+    number = state.new_id("feature_prices")
+    dates = {
+        "date_from": day(first).isoformat(),
+        "date_to": day(last).isoformat(),
+        "date_selection_type": 1,
+        "is_special_days_exists": 0,
+        "special_days": "[]",
+    }
+    row = {
+        "id": number,
+        "id_product": product,
+        "id_cart": 0,
+        "id_guest": 0,
+        "id_room": 0,
+        "impact_way": FIXED,
+        "impact_type": 2,
+        "impact_value": Decimal(price),
+        "active": 1,
+        "date_add": state.now(),
+        "date_upd": state.now(),
+        "feature_price_name": {1: "Early bird"},
+        "groups": (1, 2, 3),
+        "restrictions": [{"id": 900 + number, **dates}] if state.version.restrictions_on_rates else [],
+        **({} if state.version.restrictions_on_rates else dates),
+        **values,
+    }
+    state.feature_prices[number] = row
+    state.index_rooms()
+    return number

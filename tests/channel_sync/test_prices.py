@@ -6,9 +6,9 @@ import pytest
 
 from innkeeper.channel_sync import ari_repository, runs
 from innkeeper.house import properties, rooms
-from innkeeper.simulators.qloapps.prices import FIXED
 from tests.channel_sync.selling import (
     NIGHTS,
+    foreign_rule,
     go_live,
     house_prices,
     set_rate,
@@ -26,42 +26,6 @@ async def selling(world: World) -> World:
     await go_live(world, rooms_too=False)
     await world.sync("rates")
     return world
-
-
-def foreign_rule(
-    world: World, first: int, last: int, *, price: int = 77, product: int = DOUBLE, **values: object
-) -> int:
-    """Let somebody else make a price rule in the shop."""
-    state = world.shop.state
-    number = state.new_id("feature_prices")
-    dates = {
-        "date_from": day(first).isoformat(),
-        "date_to": day(last).isoformat(),
-        "date_selection_type": 1,
-        "is_special_days_exists": 0,
-        "special_days": "[]",
-    }
-    row = {
-        "id": number,
-        "id_product": product,
-        "id_cart": 0,
-        "id_guest": 0,
-        "id_room": 0,
-        "impact_way": FIXED,
-        "impact_type": 2,
-        "impact_value": Decimal(price),
-        "active": 1,
-        "date_add": state.now(),
-        "date_upd": state.now(),
-        "feature_price_name": {1: "Early bird"},
-        "groups": (1, 2, 3),
-        "restrictions": [{"id": 900 + number, **dates}] if state.version.restrictions_on_rates else [],
-        **({} if state.version.restrictions_on_rates else dates),
-        **values,
-    }
-    state.feature_prices[number] = row
-    state.index_rooms()
-    return number
 
 
 def rules(world: World, product: int = DOUBLE) -> int:

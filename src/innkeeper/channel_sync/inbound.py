@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -44,6 +44,8 @@ class InboundOptions:
     limit: int | None = None
     dry_run: bool = False
     sync_state_id: UUID | None = None
+    #: In a dry run, what looks at each page's bookings as they would be stored, before they are taken back.
+    look: Callable[[Tx], Awaitable[None]] | None = None
 
 
 async def run(link: Link, options: InboundOptions, result: SyncResult) -> Outcome[SyncResult]:
@@ -122,6 +124,8 @@ async def store_page(
             if keep_cursor:
                 await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
             if options.dry_run:
+                if options.look is not None:
+                    await options.look(tx)
                 raise _DryRun
     except _DryRun:
         result.add(trial)

@@ -1,5 +1,6 @@
 """Before the first write: what a synchronisation would do on both sides, and the approval that lets it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,15 +9,18 @@ from innkeeper.channel_sync.connection import Channels, Link, require_config
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
+from innkeeper.channel_sync.preview import Nights, side_by_side
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.room_types import suggest
 from innkeeper.channel_sync.settings import facts_document, findings
 from innkeeper.channel_sync.tables import Config
 from innkeeper.channel_sync.work import queue_scheduled
 from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.channel import BrokerFacts, ChannelRoomType
 from innkeeper.domain.errors import Invalid, OutsideUnavailable, RuleRefused
 from innkeeper.domain.outcome import Done, Outcome, Refused
 from innkeeper.house import properties
+from innkeeper.house.tables import Property
 
 MODES = ("live", "shadow")
 
@@ -30,6 +34,7 @@ async def rehearse(channels: Channels, property_id: UUID) -> dict[str, Any]:
     Raises NotFound when nothing is connected, OutsideUnavailable when QloApps cannot be read.
     """
     link = await channels.link(property_id)
+    before = link.connector.requests_made
     facts = _value(await link.connector.describe())
     products = _value(await link.connector.room_types())
     async with channels.database.read() as session:
@@ -37,16 +42,24 @@ async def rehearse(channels: Channels, property_id: UUID) -> dict[str, Any]:
         ours = await repository.room_types(session, property_id)
         counts = await repository.room_counts(session, property_id)
         mappings = await repository.room_type_mappings(session, property_id)
+    nights = Nights(link, house)
+    await nights.begin()
     mapped_ours = {mapping.local_room_type_id for mapping in mappings}
     mapped_theirs = {mapping.qloapps_product_id for mapping in mappings}
     free_ours = [room_type for room_type in ours if room_type.id not in mapped_ours]
     free_theirs = [product for product in products if product.room_type_id not in mapped_theirs]
     inbound = SyncResult(dry_run=True)
-    _value(await run_inbound(link, InboundOptions(limit=MOST_REHEARSED, dry_run=True), inbound))
+    options = InboundOptions(limit=MOST_REHEARSED, dry_run=True, look=nights.see_bookings)
+    _value(await run_inbound(link, options, inbound))
+    pairs = side_by_side(house, ours, counts, products, mappings)
     return {
-        "house": {"name": house.name, "timezone": house.timezone, "currency": house.currency, "room_types": len(ours)},
-        "qloapps": {**facts_document(facts), "room_types": len(products)},
-        "findings": findings(facts, house.currency, house.timezone),
+        "house": _house_document(house, len(ours), sum(counts.values())),
+        "qloapps": _shop_document(facts, products),
+        "findings": [
+            *findings(facts, house.currency, house.timezone),
+            *(sentence for pair in pairs for sentence in pair["findings"]),
+        ],
+        "room_types": pairs,
         "unmapped": {
             "house": [{"id": str(room_type.id), "name": room_type.name} for room_type in free_ours],
             "qloapps": [{"id": product.room_type_id, "name": product.name} for product in free_theirs],
@@ -54,7 +67,32 @@ async def rehearse(channels: Channels, property_id: UUID) -> dict[str, Any]:
         "suggestions": [suggestion_document(s) for s in suggest(free_ours, counts, free_theirs)],
         "inbound": inbound.finish().document(),
         "outbound": (await _rehearse_outbound(link)).document(),
+        "nights": _value(await nights.document(products)),
+        "requests": link.connector.requests_made - before,
         "rehearsed_at": utc_now().isoformat(),
+    }
+
+
+def _house_document(house: Property, room_types: int, rooms: int) -> dict[str, Any]:
+    return {
+        "name": house.name,
+        "timezone": house.timezone,
+        "currency": house.currency,
+        "tax": "included in prices" if house.tax_included else "added to prices",
+        "tax_rate": f"{house.tax_rate:f}",
+        "room_types": room_types,
+        "rooms": rooms,
+    }
+
+
+def _shop_document(facts: BrokerFacts, products: Sequence[ChannelRoomType]) -> dict[str, Any]:
+    rates = sorted({product.tax_rate for product in products if product.tax_rate is not None})
+    return {
+        **facts_document(facts),
+        "tax": "added to prices",
+        "tax_rate": ", ".join(f"{rate:f}" for rate in rates) or None,
+        "room_types": len(products),
+        "rooms": sum(len(product.room_numbers) for product in products),
     }
 
 
