@@ -31,7 +31,7 @@ from innkeeper.room_charge.schemas import (
     VoidIn,
 )
 from innkeeper.room_charge.schemas import Page as PageOf
-from innkeeper.room_charge.tables import PostingStatus, QueueStatus, RoomCharge
+from innkeeper.room_charge.tables import PostingAttempt, PostingStatus, QueueStatus, RoomCharge
 
 router = APIRouter(prefix="/api/pms", tags=["room charge"])
 
@@ -92,7 +92,7 @@ async def post(request: Request, caller: CurrentServer, property_id: PropertyId,
     """Charge a check to a room: 201 posted, 202 on its way or in doubt, 200 when the reference stood for it already."""
     link = await systems_of(request).link(property_id)
     done = await posting.post(link, caller, body.order(link.hotel.currency, link.now()))
-    shown = await _posting(link, caller, done.charge)
+    shown = await _posting(link, caller, done.charge, done.attempts)
     return _answer(shown, done.charge, replay=done.replay)
 
 
@@ -105,7 +105,7 @@ async def split(request: Request, caller: CurrentServer, property_id: PropertyId
         order = replace(order, room_amount=parse_amount(body.room_amount, order.currency, "room_amount"))
     done, rest = await posting.split(link, caller, order)
     shown = SplitOut(
-        posting=await _posting(link, caller, done.charge),
+        posting=await _posting(link, caller, done.charge, done.attempts),
         room_amount=format_amount(done.charge.total, order.currency),
         remaining_amount=format_amount(rest, order.currency),
         currency=order.currency,
@@ -119,9 +119,12 @@ def _answer(shown: PostingOut | SplitOut, row: RoomCharge, *, replay: bool) -> R
     return JSONResponse(shown.model_dump(mode="json"), 201 if row.status is PostingStatus.POSTED else 202)
 
 
-async def _posting(link: Link, caller: Caller, row: RoomCharge) -> PostingOut:
-    async with link.database.read() as session:
-        attempts = (await repository.attempts(session, [row.id]))[row.id]
+async def _posting(
+    link: Link, caller: Caller, row: RoomCharge, attempts: Sequence[PostingAttempt] | None = None
+) -> PostingOut:
+    if attempts is None:
+        async with link.database.read() as session:
+            attempts = (await repository.attempts(session, [row.id]))[row.id]
     return PostingOut.of(row, attempts, shows_balance=_shows_balance(link, caller))
 
 

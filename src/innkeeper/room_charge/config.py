@@ -46,6 +46,7 @@ async def save(
         await audit.record(
             tx, caller, "pms.configured", "pms_config", property_id, {"changed": changed}, property_id=property_id
         )
+    systems.forget(property_id)
     if connector is not None:
         await connector.aclose()
     return row
@@ -107,6 +108,7 @@ async def save_outlets(
         await audit.record(
             tx, caller, "pms.outlets", "pms_config", property_id, {"codes": codes}, property_id=property_id
         )
+    systems.forget(property_id)
     return outlets
 
 

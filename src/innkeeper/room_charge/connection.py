@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -33,6 +34,8 @@ CALL_SECONDS = 75.0
 #: How long a business date, or who was last seen in a room, is believed.
 _DAY_LASTS = timedelta(seconds=60)
 _SEEN_LASTS = timedelta(hours=4)
+#: Seconds for which a link is used again; another process learns of new settings so late.
+LINK_SECONDS = 1.0
 _MOST_ROOMS = 5000
 
 
@@ -90,12 +93,16 @@ class Systems:
         factories: Mapping[str, Factory],
         describe_hotel: DescribeHotel,
         clock: Callable[[], datetime] = utc_now,
+        *,
+        link_seconds: float = 0.0,
     ) -> None:
         self.database = database
         self.keyring = keyring
         self.clock = clock
         self._factories = dict(factories)
         self._describe_hotel = describe_hotel
+        self._link_seconds = link_seconds
+        self._links: dict[UUID, tuple[float, Link]] = {}
         self._open: dict[UUID, tuple[tuple[object, ...], PmsConnector]] = {}
         self._retired: list[PmsConnector] = []
         self._days: dict[UUID, tuple[datetime, PmsConnector, date]] = {}
@@ -105,6 +112,18 @@ class Systems:
 
     async def link(self, property_id: UUID) -> Link:
         """Return the property's link. Raises NotFound, Refusal for a PMS that cannot be had, SecretUnreadable."""
+        known = self._links.get(property_id)
+        if known is not None and time.monotonic() - known[0] < self._link_seconds:
+            return known[1]
+        link = await self._read_link(property_id)
+        self._links[property_id] = (time.monotonic(), link)
+        return link
+
+    def forget(self, property_id: UUID) -> None:
+        """Read the property's settings anew at the next use, since they have changed."""
+        self._links.pop(property_id, None)
+
+    async def _read_link(self, property_id: UUID) -> Link:
         async with self.database.read() as session:
             row = await repository.config(session, property_id)
             hotel = await self.hotel(session, property_id)

@@ -26,7 +26,7 @@ from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.lookup import Found
 from innkeeper.room_charge.order import Order
 from innkeeper.room_charge.settings import Outlet
-from innkeeper.room_charge.tables import PostingStatus, RoomCharge, Signature
+from innkeeper.room_charge.tables import PostingAttempt, PostingStatus, RoomCharge, Signature
 from innkeeper.storage.database import Tx
 
 #: A repetition of a request that is under way in this process waits so long to tell how it ended.
@@ -35,10 +35,14 @@ _WATCH_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a request; `replay` when the reference stood for it already."""
+    """What became of a request; `replay` when the reference stood for it already.
+
+    `attempts` are what was asked of the PMS about it, None when they were not looked up.
+    """
 
     charge: RoomCharge
     replay: bool
+    attempts: tuple[PostingAttempt, ...] | None = None
 
 
 #: The fields of a charge.
@@ -56,7 +60,7 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
     Conflict when the reference stands for another check.
     """
     content = order.content_hash()
-    known = await _known(link, order, content)
+    known, taken = await _known(link, order, content)
     if known is not None:
         return Posted(known, replay=True)
     if not link.active:
@@ -71,9 +75,9 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
     row.business_date = today
     sends_now = link.options.posting.auto_post and outlet.auto_post and found.fresh
     try:
-        row = await _intend(link, caller, order, row, found, sends_now=sends_now)
+        row = await _intend(link, caller, order, row, found, sends_now=sends_now, taken=taken)
     except _TakenMeanwhile:
-        known = await _known(link, order, content)
+        known, _ = await _known(link, order, content)
         if known is None:
             raise Conflict(
                 "The reference was taken and given up at the same moment.", action="Send it again."
@@ -81,15 +85,21 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
         return Posted(known, replay=True)
     if not sends_now:
         return Posted(row, replay=False)
-    return Posted(await _send(link, order, row), replay=False)
+    return await _send(link, order, row)
 
 
-async def _known(link: Link, order: Order, content: str) -> RoomCharge | None:
-    """Return what the reference stands for, None while it is free. Raises Conflict for another check."""
+async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | None, bool]:
+    """Return what the reference stands for, None while it is free; and whether it ever stood for something.
+
+    Raises Conflict for another check.
+    """
     async with link.database.read() as session:
-        row = await repository.by_pos_reference(session, link.property_id, order.pos_reference)
-    if row is None or _is_free(row):
-        return None
+        known = await repository.claimant(session, link.property_id, order.pos_reference)
+        if known is None:
+            return None, False
+        row = await repository.charge(session, link.property_id, known.id)
+    if _is_free(row):
+        return None, True
     if row.content_hash != content:
         raise Conflict(
             f"The reference {order.pos_reference} stands for another check.",
@@ -103,7 +113,7 @@ async def _known(link: Link, order: Order, content: str) -> RoomCharge | None:
             row = await repository.charge(session, link.property_id, row.id)
         if _is_free(row):
             _answer_refused(row)
-    return row
+    return row, True
 
 
 def _is_free(row: RoomCharge) -> bool:
@@ -158,12 +168,17 @@ def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found,
 
 
 async def _intend(
-    link: Link, caller: Caller, order: Order, row: RoomCharge, found: Found, *, sends_now: bool
+    link: Link, caller: Caller, order: Order, row: RoomCharge, found: Found, *, sends_now: bool, taken: bool
 ) -> RoomCharge:
-    """Commit the charge and its reference, with the claim under which it is sent. Raises Refusal, _TakenMeanwhile."""
+    """Commit the charge and its reference, with the claim under which it is sent. Raises Refusal, _TakenMeanwhile.
+
+    A reference that was not `taken` before is not looked for again: the row cannot be added when somebody was faster.
+    """
     try:
         async with link.database.write() as tx:
-            before = await repository.by_pos_reference(tx.session, link.property_id, order.pos_reference, lock=True)
+            before = None
+            if taken:
+                before = await repository.by_pos_reference(tx.session, link.property_id, order.pos_reference, lock=True)
             if before is not None and not _is_free(before):
                 raise _TakenMeanwhile
             if order.split:
@@ -173,6 +188,7 @@ async def _intend(
             if before is not None:
                 row = _again(before, row)
             row.reference = reference_of(row.id, row.generation)
+            _first_state(link, row, found, sends_now=sends_now)
             tx.session.add(row)
             await tx.session.flush()
             _keep_signature(tx, row, order)
@@ -181,23 +197,22 @@ async def _intend(
                 await audit.record(
                     tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
                 )
-            await _first_state(tx, link, row, found, sends_now=sends_now)
+            if not sends_now:
+                await steps.keep_queue(tx, link, row)
     except IntegrityError:
         raise _TakenMeanwhile from None
     return row
 
 
-async def _first_state(tx: Tx, link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
+def _first_state(link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
     now = link.now()
     if sends_now:
         row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
         states.in_flight(row, now, now + CLAIM + settle_time(link))
-        return
-    if found.fresh:
+    elif found.fresh:
         states.held(row)
     else:
         states.put_off(row, Later(found.reason, code="CONNECTION_FAILED"), now, link.options.retry)
-    await steps.keep_queue(tx, link, row)
 
 
 def settle_time(link: Link) -> timedelta:
@@ -276,17 +291,22 @@ async def split(link: Link, caller: Caller, order: Order) -> tuple[Posted, Decim
     return done, order.total - done.charge.total
 
 
-async def _send(link: Link, order: Order, row: RoomCharge) -> RoomCharge:
+async def _send(link: Link, order: Order, row: RoomCharge) -> Posted:
     """Send the charge that was just committed. Raises Refusal, PmsAway."""
     flight: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     link.systems.flights[row.id] = flight
     try:
         heard = await steps.ask(link, "charge", link.connector.charge(charge_draft(row)))
         try:
+            if isinstance(heard.outcome, Done):
+                receipt, now = heard.outcome.value, link.now()
+                told = await steps.conclude_at_once(link, row, heard, lambda known: states.posted(known, receipt, now))
+                first = row.generation == 1  # else there are attempts of the time before
+                return Posted(row, replay=False, attempts=(told,) if first else None)
             row = await conclude_charge(link, row, heard, queue_on_failure=order.queue_on_failure, at_once=True)
         except steps.ClaimLost:
             async with link.database.read() as session:
-                return await repository.charge(session, link.property_id, row.id)
+                return Posted(await repository.charge(session, link.property_id, row.id), replay=False)
     finally:
         link.systems.flights.pop(row.id, None)
         flight.set_result(None)
@@ -294,7 +314,7 @@ async def _send(link: Link, order: Order, row: RoomCharge) -> RoomCharge:
         if isinstance(heard.outcome, Refused):
             lookup.refuse(heard.outcome)
         _answer_refused(row)
-    return row
+    return Posted(row, replay=False)
 
 
 def _answer_refused(row: RoomCharge) -> NoReturn:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy import Row, Select, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -61,6 +61,21 @@ async def by_pos_reference(
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return await session.scalar(query)
+
+
+async def claimant(session: AsyncSession, property_id: UUID, pos_reference: str) -> Row[Any] | None:
+    """Return `id`, `posting_status`, `released` and `content_hash` of the charge that a reference stands for."""
+    query = select(RoomCharge.id, RoomCharge.posting_status, RoomCharge.released, RoomCharge.content_hash)
+    query = query.where(RoomCharge.property_id == property_id, RoomCharge.pos_reference == pos_reference)
+    return (await session.execute(query)).one_or_none()
+
+
+async def change_claimed(session: AsyncSession, row: RoomCharge, claim: str, names: Collection[str]) -> bool:
+    """Write these fields of a charge that was read before; False when the claim is no longer the one that is named."""
+    values = {name: getattr(row, name) for name in names}
+    query = update(RoomCharge).where(RoomCharge.id == row.id, RoomCharge.claimed_by == claim)
+    changed = await session.execute(query.values(values).execution_options(synchronize_session=False))
+    return bool(cast(Any, changed).rowcount)
 
 
 async def lock_guest(session: AsyncSession, property_id: UUID, reservation_id: str) -> None:

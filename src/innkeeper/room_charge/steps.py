@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
+from sqlalchemy import inspect
 
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
@@ -108,6 +109,29 @@ async def conclude(
         return fresh
 
 
+async def conclude_at_once(
+    link: Link, row: RoomCharge, heard: Heard[Any], change: Callable[[RoomCharge], None]
+) -> PostingAttempt:
+    """Write what was learned of a charge that was sent as it came and that nothing waits for any more.
+
+    `row` is as it was committed with the claim, which still holds, so that it need not be read again. Returns what is
+    told of the call. Raises ClaimLost.
+    """
+    claim = row.claimed_by or ""
+    change(row)
+    row.claimed_by = row.claimed_until = None
+    row.updated_at = link.now()
+    told = attempt_of(row.id, heard, link)
+    seen: Any = inspect(row)
+    changed = set(seen.mapper.column_attrs.keys()) - seen.unmodified
+    async with link.database.write() as tx:
+        if not await repository.change_claimed(tx.session, row, claim, changed):
+            raise ClaimLost
+        tx.session.add(told)
+        await note_contact(tx, link, heard.outcome)
+    return told
+
+
 async def _ours(tx: Tx, link: Link, row: RoomCharge) -> RoomCharge:
     fresh = await repository.charge(tx.session, link.property_id, row.id, lock=True)
     if fresh.claimed_by != row.claimed_by:
@@ -192,8 +216,10 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
         return
     if isinstance(outcome, Later | Unknown):
         config.last_failure_at, config.last_failure = now, outcome.reason
+        link.systems.forget(link.property_id)
         return
     config.last_contact_at = now
+    link.systems.forget(link.property_id)
     if link.troubled:
         for row in await repository.waiting_for_pms(tx.session, link.property_id):
             row.next_attempt_at = now

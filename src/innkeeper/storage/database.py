@@ -113,9 +113,7 @@ class Database:
     async def write(self) -> AsyncIterator[Tx]:
         """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside."""
         async with self._writing() as session, session.begin():
-            if self.is_sqlite:
-                # BEGIN IMMEDIATE happens at the first statement; take the lock before anything is read.
-                await session.connection()
+            # On SQLite BEGIN IMMEDIATE goes with the first statement: the lock is there before anything is read.
             tx = Tx(session, self)
             yield tx
             await tx.finish()
@@ -179,7 +177,7 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.dbapi_connection.begin(begin)
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def _let_go(connection: Any, _record: Any, _error: BaseException | None) -> None:

@@ -2,7 +2,7 @@
 
 The driver's own cursor goes there to be made, to execute, to fetch and to be closed; each visit costs more than most of
 our statements. The rows are fetched whole either way, so that nothing is lost by doing all four in one visit. It also
-leaves no statement open when the task that waits for it is cancelled.
+leaves no statement open when the task that waits for it is cancelled. BEGIN goes along with the first statement.
 """
 
 import sqlite3
@@ -49,8 +49,11 @@ class OneVisitCursor(AsyncAdapt_aiosqlite_cursor):
 
     async def _visit(self, run: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> None:
         driver: Any = self._connection
+        opening = self._adapt_connection.take_opening()  # type: ignore[attr-defined]  # it is our own connection
 
         def work() -> _Answer:
+            if opening:
+                driver._conn.execute(opening).close()
             cursor = run(driver._conn)
             try:
                 return _Answer(cursor)
@@ -73,8 +76,31 @@ class OneVisitCursor(AsyncAdapt_aiosqlite_cursor):
 class OneVisitConnection(AsyncAdapt_aiosqlite_connection):
     """SQLAlchemy's connection over aiosqlite, with that cursor."""
 
-    __slots__ = ()
+    __slots__ = ("_opening",)
     _cursor_cls: Any = OneVisitCursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._opening = ""
+
+    def begin(self, statement: str) -> None:
+        """Begin a transaction with the next statement, in the same visit."""
+        self._opening = statement
+
+    def take_opening(self) -> str:
+        """Return what must be said before the next statement, once."""
+        opening, self._opening = self._opening, ""
+        return opening
+
+    def commit(self) -> None:
+        """Commit, unless nothing was said."""
+        if not self.take_opening():
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll back, unless nothing was said."""
+        if not self.take_opening():
+            super().rollback()
 
 
 def visit_once(engine: Engine) -> None:
