@@ -69,6 +69,9 @@ _COLLECTOR = (20_000, 20, 20)
 class Container:
     """One process's share of an installation: what it opened and must close."""
 
+#: Seconds for which a property's PMS settings are believed; another process learns of new ones so late.
+_LINK_SECONDS = 1.0
+
     settings: Settings
     database: Database
     keyring: Keyring
@@ -136,7 +139,7 @@ def build(settings: Settings) -> Container:
     database = Database(settings.database)
     keyring = settings.keyring()
     channels = Channels(database, keyring, qloapps_connector)
-    systems = Systems(database, keyring, pms_factories(database), hotel_facts)
+    systems = Systems(database, keyring, pms_factories(database), hotel_facts, link_seconds=_LINK_SECONDS)
     database.subscribers.append(channel_on_event)
     return Container(settings, database, keyring, channels, systems, Alerts(settings.alerts))
 

@@ -34,8 +34,6 @@ CALL_SECONDS = 75.0
 #: How long a business date, or who was last seen in a room, is believed.
 _DAY_LASTS = timedelta(seconds=60)
 _SEEN_LASTS = timedelta(hours=4)
-#: Seconds for which a link is used again; another process learns of new settings so late.
-LINK_SECONDS = 1.0
 _MOST_ROOMS = 5000
 
 
