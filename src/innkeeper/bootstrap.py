@@ -23,6 +23,7 @@ from innkeeper.channel_sync import jobs as channel_jobs
 from innkeeper.channel_sync import metrics as channel_metrics
 from innkeeper.channel_sync import overview as channel_overview
 from innkeeper.channel_sync import pages as channel_pages
+from innkeeper.channel_sync import pages_settings as channel_pages_settings
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.events import on_event as channel_on_event
 from innkeeper.connectors.base import ChannelConnector, PmsConnector, RequestBudget
@@ -45,12 +46,15 @@ from innkeeper.room_charge import api_settings as charge_settings_api
 from innkeeper.room_charge import jobs as charge_jobs
 from innkeeper.room_charge import overview as charge_overview
 from innkeeper.room_charge import pages as charge_pages
+from innkeeper.room_charge import pages_outlets as charge_pages_outlets
+from innkeeper.room_charge import pages_settings as charge_pages_settings
 from innkeeper.room_charge.connection import HotelFacts, Systems
 from innkeeper.settings import Settings
 from innkeeper.storage import migrate
 from innkeeper.storage.database import Database, Tx
 from innkeeper.storage.secrets import Keyring
 from innkeeper.telemetry.alerts import Alerts
+from innkeeper.web import settings_pages
 from innkeeper.web.app import create_app
 from innkeeper.web.pages import HotelInfo
 
@@ -194,9 +198,18 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
             charge_settings_api.router,
             charge_guests_api.router,
             *charge_pages.ROUTERS,
+            channel_pages_settings.router,
+            charge_pages_settings.router,
+            charge_pages_outlets.router,
+            settings_pages.router,
         ),
         lifespan=lifespan,
-        navigation=(house_pages.NAVIGATION, *charge_pages.NAVIGATION, channel_pages.NAVIGATION,),
+        navigation=(
+            house_pages.NAVIGATION,
+            *charge_pages.NAVIGATION,
+            channel_pages.NAVIGATION,
+            settings_pages.NAVIGATION,
+        ),
         overview=(
             channel_overview.provider(container.channels),
             charge_overview.provider(container.systems),
@@ -210,6 +223,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     )
     app.state.channels = container.channels
     app.state.systems = container.systems
+    app.state.alerts = container.alerts
     return app
 
 

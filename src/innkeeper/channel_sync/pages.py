@@ -11,6 +11,7 @@ from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager
 from innkeeper.access.roles import Role
 from innkeeper.channel_sync import (
     api,
+    pages_bookings,
     pages_conflicts,
     pages_connect,
     pages_log,
@@ -30,7 +31,7 @@ from innkeeper.web.status import State
 NAVIGATION = NavEntry(ROOT, "Channels", Role.FRONT_DESK)
 
 router = APIRouter(prefix=ROOT, include_in_schema=False)
-for part in (pages_conflicts, pages_mappings, pages_log, pages_connect):
+for part in (pages_conflicts, pages_mappings, pages_log, pages_bookings, pages_connect):
     router.include_router(part.router)
 
 #: The word of `health` as everybody reads it.
@@ -40,6 +41,12 @@ HEADLINES = {
     "degraded": "QloApps is connected and something waits",
     "down": "QloApps cannot be reached",
     "off": "QloApps is not connected",
+}
+#: What the circuit breaker lets through, in words.
+CIRCUITS = {
+    "closed": ("closed", "calls go through"),
+    "half-open": ("trying", "one call finds out whether QloApps is back"),
+    "open": ("open", "calls pause until QloApps has had time to recover"),
 }
 #: Each way that facts travel: its run, what it is called, the switch of the settings, and who else moves it.
 WAYS = (
@@ -96,6 +103,8 @@ async def state(
         "channels/state.html",
         notice=notice,
         health=health,
+        contacts=[_contact(health["directions"][key], key) for key in ("inbound", "outbound")],
+        circuit=CIRCUITS[health["circuit"]],
         state=STATES[health["status"]],
         headline=HEADLINES[health["status"]],
         config=ConfigOut.of(config),
@@ -117,8 +126,6 @@ def _way(
     of_kind = by_type.get(kind, {})
     last = max(of_kind.values(), key=lambda one: one.started_at) if of_kind else None
     worked = [last_logs.get(kind), _completed(of_kind), _completed(by_type.get(runs.KINDS["all"], {}))]
-    if key == "inbound":
-        worked.append(config.last_successful_sync)
     return {
         "key": key,
         "label": label,
@@ -127,6 +134,12 @@ def _way(
         "last": last,
         "worked_at": max((at for at in worked if at), default=None),
     }
+
+
+def _contact(figures: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return how the contacts of one direction go, with its instants."""
+    instants = {name: instant(figures[name]) for name in ("last_success", "last_failure")}
+    return {**figures, **instants, "label": "From QloApps" if key == "inbound" else "To QloApps"}
 
 
 def _completed(of_kind: dict[str, Any]) -> datetime | None:

@@ -6,13 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from innkeeper.access.http import CurrentFrontDesk
-from innkeeper.channel_sync import api, pages_repository, repository
+from innkeeper.access.http import CurrentFrontDesk, CurrentManager
+from innkeeper.channel_sync import api, api_explain, pages_repository, repository
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
-from innkeeper.domain.errors import NotFound
-from innkeeper.web.pages import Hotel
+from innkeeper.web.pages import Hotel, HotelInfo
 
 router = APIRouter(prefix="/log")
 
@@ -98,11 +97,14 @@ async def _find(
 @router.get("/{log_id}")
 async def log_line(request: Request, caller: CurrentFrontDesk, hotel: Hotel, log_id: UUID) -> HTMLResponse:
     """Show one line: what it did, what it decided and the message that it came from."""
+    return await _line(request, caller, hotel, log_id)
+
+
+async def _line(
+    request: Request, caller: CurrentFrontDesk, hotel: HotelInfo, log_id: UUID, replayed: dict[str, Any] | None = None
+) -> HTMLResponse:
+    item = await api_explain.get_log(request, caller, hotel.id, log_id)
     async with channels_of(request).database.read() as session:
-        row = await pages_repository.sync_log(session, hotel.id, log_id)
-        if row is None:
-            raise NotFound("There is no such line in the log; old ones are deleted after the days of the settings.")
-        item = SyncLogOut.of(row)
         names = await repository.confirmations(session, [item.local_entity_id] if item.local_entity_id else [])
     return await draw(
         request,
@@ -114,7 +116,15 @@ async def log_line(request: Request, caller: CurrentFrontDesk, hotel: Hotel, log
         confirmation=names.get(item.local_entity_id) if item.local_entity_id else None,
         decided=decided(item),
         directions=DIRECTIONS,
+        replayed=replayed,
     )
+
+
+@router.post("/{log_id}")
+async def play_again(request: Request, caller: CurrentManager, hotel: Hotel, log_id: UUID) -> HTMLResponse:
+    """Show what the message of a line would do if it came in now; nothing is written."""
+    report = await api_explain.replay_log(request, caller, hotel.id, log_id)
+    return await _line(request, caller, hotel, log_id, report)
 
 
 def decided(item: SyncLogOut) -> list[tuple[str, str]]:

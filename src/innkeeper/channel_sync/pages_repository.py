@@ -30,12 +30,6 @@ async def recent_runs(session: AsyncSession, property_id: UUID) -> Sequence[Sync
     return (await session.scalars(query.order_by(SyncState.started_at.desc()).limit(RECENT))).all()
 
 
-async def sync_log(session: AsyncSession, property_id: UUID, log_id: UUID) -> SyncLog | None:
-    """Return one row of the log."""
-    query = select(SyncLog).where(SyncLog.property_id == property_id, SyncLog.id == log_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def reservation_of(session: AsyncSession, property_id: UUID, confirmation: str) -> UUID | None:
     """Return the reservation with this confirmation."""
     query = select(Reservation.id).where(
