@@ -32,6 +32,7 @@ from innkeeper.connectors.opera.connector import opera_connector
 from innkeeper.connectors.qloapps.config import QloAppsSettings
 from innkeeper.connectors.qloapps.connector import QloAppsConnector
 from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.errors import Invalid
 from innkeeper.house import api as house_api
 from innkeeper.house import overview as house_overview
 from innkeeper.house import pages as house_pages
@@ -49,7 +50,8 @@ from innkeeper.room_charge import pages as charge_pages
 from innkeeper.room_charge import pages_outlets as charge_pages_outlets
 from innkeeper.room_charge import pages_settings as charge_pages_settings
 from innkeeper.room_charge.connection import HotelFacts, Systems
-from innkeeper.settings import Settings
+from innkeeper.room_charge.mailing import MailServer
+from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
 from innkeeper.storage.database import Database, Tx
 from innkeeper.storage.secrets import Keyring
@@ -82,11 +84,12 @@ _LINK_SECONDS = 1.0
     channels: Channels
     systems: Systems
     alerts: Alerts
+    mail_server: MailServer | None
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return what to do for each kind of job."""
         channel = channel_jobs.handlers(self.channels, self.alerts.send if self.alerts.configured else None)
-        return {**channel, **charge_jobs.handlers(self.systems, self.alerts)}
+        return {**channel, **charge_jobs.handlers(self.systems, self.alerts, self.mail_server)}
 
     def worker(self) -> Worker:
         """Return a worker for every kind of job."""
@@ -137,6 +140,7 @@ _LINK_SECONDS = 1.0
 
 def build(settings: Settings) -> Container:
     """Open what an installation stands on. Raises WrongSettings."""
+    mail_server = _mail_server(settings)
     # What is loaded by now stays; walking it again and again costs an import a third of its time.
     gc.freeze()
     gc.set_threshold(*_COLLECTOR)
@@ -145,7 +149,14 @@ def build(settings: Settings) -> Container:
     channels = Channels(database, keyring, qloapps_connector)
     systems = Systems(database, keyring, pms_factories(database), hotel_facts, link_seconds=_LINK_SECONDS)
     database.subscribers.append(channel_on_event)
-    return Container(settings, database, keyring, channels, systems, Alerts(settings.alerts))
+    return Container(settings, database, keyring, channels, systems, Alerts(settings.alerts), mail_server)
+
+
+def _mail_server(settings: Settings) -> MailServer | None:
+    try:
+        return MailServer.of(settings.smtp_url) if settings.smtp_url else None
+    except Invalid as error:
+        raise WrongSettings(f"INNKEEPER_SMTP_URL: {error.detail}") from None
 
 
 def qloapps_connector(connection: Mapping[str, Any], budget: RequestBudget) -> ChannelConnector:
@@ -223,6 +234,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     )
     app.state.channels = container.channels
     app.state.systems = container.systems
+    app.state.mail_server = container.mail_server
     app.state.alerts = container.alerts
     return app
 

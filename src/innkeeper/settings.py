@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: Comma- or blank-separated Apprise addresses.
     alert_urls: str = ""
+    #: The mail server that receipts go out by, and who sends them; see `MailServer`.
+    smtp_url: str | None = None
     #: What the property that is made at the first start is called.
     property_name: str = "My hotel"
     property_timezone: str = "UTC"

@@ -19,6 +19,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "CURRENCY_MISMATCH": ErrorText("The folio is kept in another currency", "Send the amounts in the folio's currency"),
     "KEY_CARD_OFF": ErrorText("Key cards are not used here", "Enter the room number"),
     "NOT_ACTIVE": ErrorText("Room charges are switched off", "Collect payment by another tender"),
+    "NO_PRINTER": ErrorText("This outlet has no printer", "Show or mail the receipt, or set the outlet's printer"),
+    "MAIL_OFF": ErrorText("No mail server is set", "Print the receipt, or set INNKEEPER_SMTP_URL"),
+    "NO_EMAIL": ErrorText("No e-mail address of the guest is known", "Ask the guest for an address and enter it"),
     "PMS_NOT_SUPPORTED": ErrorText("This PMS is not supported yet", "Choose another PMS type"),
 }
 

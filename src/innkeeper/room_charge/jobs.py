@@ -9,8 +9,9 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.domain.outcome import Done, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
-from innkeeper.room_charge import audit_day, queue, resolver, work
+from innkeeper.room_charge import audit_day, delivery, queue, resolver, work
 from innkeeper.room_charge.connection import Systems
+from innkeeper.room_charge.mailing import MailServer
 from innkeeper.storage.database import Tx
 from innkeeper.telemetry.alerts import Alerts
 
@@ -23,8 +24,8 @@ RECONCILE_SECONDS = 60.0
 _STEPS = 4
 
 
-def handlers(systems: Systems, alerts: Alerts) -> Mapping[str, Handler]:
-    """Return what to do for each kind of job."""
+def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = None) -> Mapping[str, Handler]:
+    """Return what to do for each kind of job; without `mail_server`, no receipt is mailed."""
 
     async def do_settle(job: Job) -> Outcome[Any]:
         link = await systems.link(job.property_id)
@@ -48,7 +49,19 @@ def handlers(systems: Systems, alerts: Alerts) -> Mapping[str, Handler]:
         link = await systems.link(job.property_id)
         return await audit_day.by_itself(link, date.fromisoformat(job.payload["date"]))
 
-    return {work.SETTLE: do_settle, work.ALERT: do_alert, work.RECONCILE: do_reconcile}
+    async def do_print(job: Job) -> Outcome[Any]:
+        return await delivery.do_print(await systems.link(job.property_id), job)
+
+    async def do_mail(job: Job) -> Outcome[Any]:
+        return await delivery.do_mail(await systems.link(job.property_id), mail_server, job)
+
+    return {
+        work.SETTLE: do_settle,
+        work.ALERT: do_alert,
+        work.RECONCILE: do_reconcile,
+        work.PRINT: do_print,
+        work.MAIL: do_mail,
+    }
 
 
 def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:

@@ -1,6 +1,7 @@
 """Writes the guest's receipt and the one-page proof of a charge."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from innkeeper.domain.business_day import hotel_time
@@ -50,6 +51,16 @@ def text(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], widt
     if row.signature_hash is None and row.status is PostingStatus.POSTED:
         lines += ["", "", "_" * width, "Signature".center(width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def html(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet]) -> str:
+    """Return the receipt as a page of its own, to print from a browser or to mail."""
+    title = escape(f"{hotel.name}, check {row.check_number}")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title></head><body>"
+        f'<pre style="font: 14px/1.4 ui-monospace, monospace">{escape(text(row, hotel, outlets))}</pre></body></html>\n'
+    )
 
 
 def _pair(left: str, right: str, width: int) -> str:

@@ -344,6 +344,12 @@ class QueuePage(Page[QueueOut]):
     pms: PmsStateOut
 
 
+class MailIn(Body):
+    """Where the receipt goes; the guest's own address when left out."""
+
+    to: str = Field("", max_length=254)
+
+
 class SignOffIn(Body):
     """What the auditor says about differences that stay."""
 

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from innkeeper.domain.errors import Invalid
+from innkeeper.room_charge import printing
 from innkeeper.room_charge.tables import PmsConfig
 
 PMS_TYPES = (
@@ -146,6 +148,19 @@ class Outlet(Block):
     delivery_charge: Decimal | None = Field(None, ge=0, max_digits=12, decimal_places=4)
     is_active: bool = True
     pms_codes: dict[str, str] = Field(default_factory=dict)
+    #: Where receipts are printed, such as tcp://192.168.1.50:9100, and the letters on a line of it.
+    printer: str = Field("", max_length=200)
+    printer_width: int = Field(42, ge=24, le=80)
+
+    @field_validator("printer")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        if value.strip():
+            try:
+                printing.address(value)
+            except Invalid as error:
+                raise ValueError(error.detail) from None
+        return value.strip()
 
 
 #: The specification's outlets, for a property that has set none.

@@ -9,9 +9,11 @@ from innkeeper.storage.database import Tx
 SETTLE = "room_charge.settle"
 ALERT = "room_charge.alert"
 RECONCILE = "room_charge.reconcile"
+PRINT = "room_charge.print"
+MAIL = "room_charge.mail"
 
 #: Lower runs first: a charge overtakes a report.
-_PRIORITY = {SETTLE: 10, ALERT: 40, RECONCILE: 60}
+_PRIORITY = {SETTLE: 10, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60}
 
 
 async def queue_settle(tx: Tx, property_id: UUID, charge_id: UUID, at: datetime | None = None) -> UUID:
@@ -51,4 +53,21 @@ async def queue_reconcile(tx: Tx, property_id: UUID, day: date) -> UUID:
             payload=payload,
             priority=_PRIORITY[RECONCILE],
         ),
+    )
+
+
+async def queue_print(tx: Tx, property_id: UUID, charge_id: UUID, until: datetime) -> UUID:
+    """Print the receipt at the charge's outlet, by that instant or not at all."""
+    payload = {"charge_id": str(charge_id), "until": until.isoformat()}
+    return await enqueue(
+        tx,
+        JobSpec(kind=PRINT, key=str(charge_id), property_id=property_id, payload=payload, priority=_PRIORITY[PRINT]),
+    )
+
+
+async def queue_mail(tx: Tx, property_id: UUID, charge_id: UUID, key: str, to: str, until: datetime) -> UUID:
+    """Mail the receipt to an address, which is given encrypted, by that instant; once for each key that waits."""
+    payload = {"charge_id": str(charge_id), "to": to, "until": until.isoformat()}
+    return await enqueue(
+        tx, JobSpec(kind=MAIL, key=key, property_id=property_id, payload=payload, priority=_PRIORITY[MAIL])
     )
