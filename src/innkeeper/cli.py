@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from innkeeper.channel_sync.replay import replay as replay_message
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.jobs.leases import LeaseHeld
+from innkeeper.room_charge import audit_day
 from innkeeper.room_charge import config as charge_config
 from innkeeper.settings import Settings, WrongSettings, load_settings
 from innkeeper.storage import migrate, secrets
@@ -111,7 +113,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path("data"),
     speed: Annotated[float, typer.Option(min=1, help="1440 is a day a minute.")] = 60.0,
 ) -> None:
-    """Run a whole hotel on this machine: Innkeeper, a simulated QloApps and guests of the OTAs."""
+    """Run a whole hotel on this machine: Innkeeper, a simulated QloApps and OPERA, guests, clerk, waiters, auditor."""
     from innkeeper.demo import run_demo
 
     settings = _settings(data_dir=data)
@@ -326,17 +328,54 @@ def replay(
 
 
 @app.command()
+def reconcile(
+    property_id: PropertyOption = DEFAULT_PROPERTY,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="The business date; left out, the one that is open."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the room charges of a day with the PMS; exit 1 if they do not balance."""
+    settings = _settings()
+
+    async def work() -> dict[str, Any]:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            link = await container.systems.link(property_id)
+            return await audit_day.report(link, day.date() if day else await link.business_date())
+        finally:
+            await container.aclose()
+
+    if as_json or not console.is_terminal:
+        report = asyncio.run(work())
+    else:
+        with console.status("Comparing with the PMS…"):
+            report = asyncio.run(work())
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        _print_day(report)
+    if not report["balanced"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(
     property_id: PropertyOption = DEFAULT_PROPERTY,
     as_json: Json = False,
 ) -> None:
-    """Check settings, data base, broker and QloApps; exit 1 if any of them fails."""
+    """Check settings, data base, audit trail, broker, mail server, QloApps and PMS; exit 1 if any of them fails."""
     from innkeeper.doctor import examine
 
     settings = _settings()
     findings = asyncio.run(examine(settings, property_id))
     if as_json:
         sys.stdout.write(json.dumps([finding.document() for finding in findings], indent=2) + "\n")
+    elif not console.is_terminal:
+        for finding in findings:
+            sys.stdout.write(f"{finding.name}: {finding.state}: {finding.detail}\n")
     else:
         table = Table(box=None)
         for column in ("What", "State", "Detail"):
@@ -390,6 +429,27 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is neither a booking's number nor the id of a reservation.") from None
+
+
+def _print_day(report: dict[str, Any]) -> None:
+    """Print the report of a day, one line for each outlet and each difference."""
+
+    def line(name: str, checks: object, *amounts: str) -> None:
+        columns = "".join(f"{amount:>14}" for amount in amounts)
+        console.print(f"{name[:28]:<28}{checks!s:>8}{columns}", highlight=False, markup=False, soft_wrap=True)
+
+    line(f"{report['date']}, {report['currency']}", "checks", "checks' sum", "in the PMS", "variance")
+    for outlet in report["by_outlet"]:
+        sums = (outlet["pos_total"], outlet["pms_posted"], outlet["variance"])
+        line(outlet["name"], outlet["checks"], *sums)
+    line("Total", report["total_checks"], report["pos_total"], report["total_posted"], report["variance"])
+    for one in report["exceptions"]:
+        where = f"room {one['room_number']}, check {one['check_number']}" if one["check_number"] else one["reference"]
+        words = f"{one['kind']}: {where}: {one['detail']} {one['suggested_action']}"
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
+    state = "It balances" if report["balanced"] else "It does not balance"
+    signed = f", signed by {report['signed_off_by']}" if report["signed_off_at"] else ""
+    console.print(f"{state}{signed}.", highlight=False, markup=False, soft_wrap=True)
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

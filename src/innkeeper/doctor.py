@@ -11,8 +11,11 @@ from innkeeper import bootstrap
 from innkeeper.access import audit
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.settings import findings as channel_findings
+from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
+from innkeeper.room_charge import mailing
+from innkeeper.room_charge.config import findings as charge_findings
 from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
 from innkeeper.storage.secrets import SecretUnreadable
@@ -34,7 +37,7 @@ class Finding:
 
 
 async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
-    """Examine settings, data base, trail, broker and channel, each for itself; nothing is changed."""
+    """Examine settings, data base, trail, broker, mail, channel and PMS, each for itself; nothing is changed."""
     try:
         container = bootstrap.build(settings)
     except WrongSettings as error:
@@ -46,8 +49,10 @@ async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
         if database.state != FAILED:
             found.append(await _trail(container))
         found.append(await _broker(settings))
+        found.append(await _mail(container))
         if database.state != FAILED:
             found += await _channel(container, property_id)
+            found += await _pms(container, property_id)
         return found
     finally:
         await container.aclose()
@@ -83,6 +88,36 @@ async def _broker(settings: Settings) -> Finding:
     except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
         return Finding("RabbitMQ", FAILED, f"It does not answer: {type(error).__name__}.")
     return Finding("RabbitMQ", OK, "It answers.")
+
+
+async def _mail(container: bootstrap.Container) -> Finding:
+    if container.mail_server is None:
+        return Finding("mail", OFF, "Not set; receipts are not mailed.")
+    problem = await mailing.check(container.mail_server)
+    if problem:
+        return Finding("mail", FAILED, problem)
+    return Finding("mail", OK, f"{container.mail_server.host} answers.")
+
+
+async def _pms(container: bootstrap.Container, property_id: UUID) -> list[Finding]:
+    try:
+        link = await container.systems.link(property_id)
+    except SecretUnreadable as error:
+        return [Finding("PMS", FAILED, f"The stored credentials: {error}.")]
+    except InnkeeperError as error:
+        return [Finding("PMS", FAILED, f"{error.detail} {error.action}")]
+    if not link.active:
+        return [Finding("PMS", OFF, "Room charges are switched off.")]
+    codes = {code for outlet in link.outlets.values() for code in outlet.pms_codes.values() if code}
+    answer = await link.connector.describe(sorted(codes))
+    if not isinstance(answer, Done):
+        words = (answer.message, answer.detail) if isinstance(answer, Refused) else (answer.reason,)
+        return [Finding("PMS", FAILED, " ".join(filter(None, words)))]
+    facts = answer.value
+    version = f", version {facts.version}," if facts.version else ""
+    found = [Finding("PMS", OK, f"{facts.system} of {facts.hotel}{version} answers.")]
+    state = FAILED if facts.unknown_codes else WARNING
+    return found + [Finding("PMS", state, sentence) for sentence in charge_findings(facts)]
 
 
 async def _channel(container: bootstrap.Container, property_id: UUID) -> list[Finding]:
