@@ -39,6 +39,10 @@ class HotelClock:
             return self._base
         return self._base + timedelta(seconds=(time.monotonic() - self._since) * self.speed)
 
+    def shown(self) -> str:
+        """Return the time of day as a person reads it."""
+        return f"{self.now():%H:%M}"
+
     def keep(self) -> None:
         """Write the time down for the next start."""
         self._path.write_text(self.now().isoformat())

@@ -13,6 +13,9 @@ from innkeeper.demo.opera import Opera, Stay
 #: Guests who walk in before the very first evening, so that the outlets have somebody to charge.
 FIRST_GUESTS = 14
 
+#: Guests whom the clerk serves one after the other when they stand at the desk.
+QUEUE = 4
+
 #: Guests leave before this hour and arrive after it.
 _NOON = 13
 
@@ -43,7 +46,7 @@ class Desk:
         if not answer.json()["total"]:
             for _ in range(FIRST_GUESTS):
                 await self._book(arrival=self.today)
-            for _ in range(FIRST_GUESTS):
+            for _ in range(-(-FIRST_GUESTS // QUEUE)):
                 await self._arrive()
         await self.tell_opera()
 
@@ -52,9 +55,8 @@ class Desk:
         self._opera.follow(await self._stays())
 
     async def _stays(self) -> Sequence[Stay]:
-        answer = await self._client.get("/api/reservations", params={"status": "Checked-in", "limit": 200})
         stays = []
-        for one in answer.raise_for_status().json()["items"]:
+        for one in await self._all("Checked-in"):
             guest = one["primary_guest"]
             stays += [
                 Stay(
@@ -102,22 +104,26 @@ class Desk:
         return f"booking at the desk: {answer.status_code}"
 
     async def _arrive(self) -> str:
-        return await self._on_one("Confirmed", "check-in", lambda r: r["check_in"] <= self.today.isoformat())
+        return await self._on_some(
+            "Confirmed", "check-in", lambda r: r["check_in"] <= self.today.isoformat(), {}, QUEUE
+        )
 
     async def _leave(self) -> str:
-        return await self._on_one(
-            "Checked-in", "check-out", lambda r: r["check_out"] <= self.today.isoformat(), {"leave_open": True}
+        due = self.today.isoformat()
+        return await self._on_some(
+            "Checked-in", "check-out", lambda r: r["check_out"] <= due, {"leave_open": True}, QUEUE
         )
 
     async def _cancel(self) -> str:
-        return await self._on_one(
-            "Confirmed", "cancel", lambda r: r["check_in"] > self.today.isoformat() and not r["channel"]
-        )
+        later = self.today.isoformat()
+        return await self._on_some("Confirmed", "cancel", lambda r: r["check_in"] > later and not r["channel"], {}, 1)
 
     async def _change(self) -> str:
-        found = await self._one("Confirmed", lambda r: r["check_in"] > self.today.isoformat() and not r["channel"])
-        if found is None:
+        today = self.today.isoformat()
+        fitting = [one for one in await self._all("Confirmed") if one["check_in"] > today and not one["channel"]]
+        if not fitting:
             return "nothing to change"
+        found = self._rng.choice(fitting)
         later = (datetime.fromisoformat(found["check_out"]) + timedelta(days=1)).date().isoformat()
         body = {
             "check_in": found["check_in"],
@@ -130,17 +136,20 @@ class Desk:
         answer = await self._client.put(f"/api/reservations/{found['id']}", json=body, headers=headers)
         return f"one night more: {answer.status_code}"
 
-    async def _on_one(
-        self, status: str, action: str, fits: Callable[[dict[str, Any]], bool], body: dict[str, Any] | None = None
+    async def _on_some(
+        self, status: str, action: str, fits: Callable[[dict[str, Any]], bool], body: dict[str, Any], most: int
     ) -> str:
-        found = await self._one(status, fits)
-        if found is None:
+        found = [one for one in await self._all(status) if fits(one)]
+        if not found:
             return f"nobody to {action}"
-        headers = {"If-Match": str(found["version"])}
-        answer = await self._client.post(f"/api/reservations/{found['id']}/{action}", json=body or {}, headers=headers)
-        return f"{action}: {answer.status_code}"
+        words = []
+        for one in self._rng.sample(found, min(most, len(found))):
+            headers = {"If-Match": str(one["version"])}
+            answer = await self._client.post(f"/api/reservations/{one['id']}/{action}", json=body, headers=headers)
+            words.append(str(answer.status_code))
+        return f"{action}: {', '.join(words)}"
 
-    async def _one(self, status: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-        answer = await self._client.get("/api/reservations", params={"status": status, "limit": 200})
-        found = [one for one in answer.json()["items"] if fits(one)]
-        return self._rng.choice(found) if found else None
+    async def _all(self, status: str) -> list[dict[str, Any]]:
+        answer = await self._client.get("/api/reservations", params={"status": status, "limit": 500})
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["items"]
+        return found

@@ -1,6 +1,7 @@
 """The night auditor: settles what is open, signs the day when it balances, and opens the next one."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -39,12 +40,16 @@ class NightAuditor:
             small_hours = datetime.combine(day + timedelta(days=1), AUDIT, self._clock.now().tzinfo)
             await self._clock.reach(small_hours)
             with self._clock.stopped():  # a night takes as long as it takes; no hour of the next day is lost by it
-                try:
-                    await self.audit(day)
-                except httpx2.HTTPError as error:
-                    log.info("night audit", day=str(day), what=f"nobody answered: {type(error).__name__}")
-                await self._desk.open_day(self._opera.close_day())
+                await self._try(self.audit(day))
+                # a house that did not hear of the new day hears of the next one
+                await self._try(self._desk.open_day(self._opera.close_day()))
             self._clock.keep()
+
+    async def _try(self, act: Coroutine[Any, Any, None]) -> None:
+        try:
+            await act
+        except httpx2.HTTPError as error:
+            log.info("night audit", what=f"nobody answered: {type(error).__name__}")
 
     async def audit(self, day: date) -> None:
         """Settle and sign this day, and those before it that are not signed yet."""

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
 
+import structlog
+
 from innkeeper.demo.clock import HotelClock
 from innkeeper.demo.keeping import Keeper
 from innkeeper.simulators.opera import HotelState, OperaApp
 from innkeeper.simulators.opera.demo_hotel import CODES
 from innkeeper.simulators.opera.model import Profile, Reservation
 from innkeeper.simulators.server import serve
+
+log = structlog.get_logger(__name__)
 
 HOTEL_CODE = "HARBOUR"
 
@@ -133,6 +137,7 @@ class Opera:
             is_down = OUTAGE[0] <= now.time() < OUTAGE[1]
             if is_down != bool(dial.rates.get("maintenance")):
                 dial.set(maintenance=float(is_down))
+                log.info("OPERA", at=clock.shown(), what="is down" if is_down else "is back")
             before = now.time()
             await clock.reach(now + timedelta(minutes=1))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -96,19 +96,34 @@ class Outlet:
 
     async def run(self) -> None:
         """Ring checks up while the outlet is open, for ever."""
+        was_open = False
         while True:
-            now = self._clock.now()
-            pace = self.place.pace(now.hour + now.minute / 60)
-            if not pace:
-                await self._clock.reach(now + _CLOSED_LOOK)
-                continue
-            await self._clock.reach(now + timedelta(hours=self._rng.uniform(0.4, 1.6) / pace))
-            now = self._clock.now()
-            if self.place.pace(now.hour + now.minute / 60):
-                try:
-                    log.info("outlet", outlet=self.place.code, what=await self.ring())
-                except httpx2.HTTPError as error:
-                    log.info("outlet", outlet=self.place.code, what=f"nobody answered: {type(error).__name__}")
+            pace = self._pace()
+            if pace and not was_open:
+                await self._tell(self.read_guest_list)
+            was_open = bool(pace)
+            wait = timedelta(hours=self._rng.uniform(0.4, 1.6) / pace) if pace else _CLOSED_LOOK
+            await self._clock.reach(self._clock.now() + wait)
+            if pace and self._pace():
+                await self._tell(self.ring)
+
+    def _pace(self) -> float:
+        now = self._clock.now()
+        return self.place.pace(now.hour + now.minute / 60)
+
+    async def _tell(self, act: Callable[[], Awaitable[str]]) -> None:
+        try:
+            what = await act()
+        except httpx2.HTTPError as error:
+            what = f"nobody answered: {type(error).__name__}"
+        log.info("outlet", at=self._clock.shown(), outlet=self.place.code, what=what)
+
+    async def read_guest_list(self) -> str:
+        """Look every room up before the first guest comes: who is known can be charged while OPERA is away."""
+        rooms = self._opera.rooms()
+        for room in rooms:
+            await self._terminal.get(f"/api/pms/rooms/{room}")
+        return f"opens, {len(rooms)} rooms on the guest list"
 
     async def ring(self) -> str:
         """Take one check to a guest's room, whatever comes of it, and say what that was."""

@@ -1,10 +1,12 @@
 """Runs the demo: opens the simulated systems and Innkeeper, and lets everybody act until somebody stops it."""
 
 import asyncio
+import logging
 import random
+import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +33,9 @@ log = structlog.get_logger(__name__)
 HOTEL = "Harbour House"
 ZONE, CURRENCY = "Europe/Lisbon", "EUR"
 
+#: What a viewer need not read to follow the hotel's day; INNKEEPER_LOG_LEVEL=DEBUG shows it.
+_BACKSTAGE = ("innkeeper.http", "innkeeper.jobs", "innkeeper.channel_sync")
+
 #: Acts of guests and clerk per hour of the hotel's day.
 OTA_ACTS, DESK_ACTS = 8.0, 6.0
 
@@ -41,6 +46,9 @@ async def run_demo(settings: Settings, *, port: int, speed: float) -> None:
         update={"property_name": HOTEL, "property_timezone": ZONE, "property_currency": CURRENCY}
     )
     folder = settings.data_dir
+    if settings.log_level != "DEBUG":
+        for name in _BACKSTAGE:
+            logging.getLogger(name).setLevel(logging.WARNING)
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(open_shop(folder, HOTEL, ZONE, CURRENCY))
         container = bootstrap.build(settings)
@@ -48,30 +56,35 @@ async def run_demo(settings: Settings, *, port: int, speed: float) -> None:
         async with container.database.read() as session:
             today = (await properties.get(session, DEFAULT_PROPERTY)).business_date
         opera = await stack.enter_async_context(open_opera(folder, HOTEL, CURRENCY, today))
-        clock = HotelClock.kept(folder, opera.business_date, ZONE, speed)
         await furnish(container, shop)
         await connect_opera(container, opera.url, speed)
         tokens = await terminals(container, folder)
         server = await stack.enter_async_context(_server(container, port))
         address = f"http://127.0.0.1:{_port_of(server)}"
         callers = {name: await stack.enter_async_context(_caller(address, token)) for name, token in tokens.items()}
-        rng = random.Random()  # noqa: S311  guests are not secrets
-        desk = Desk(callers[DESK], opera, clock, rng)
-        await desk.open_day(opera.business_date)  # a stop between the two left the house a day behind
-        await desk.open_house()
+        clock = HotelClock.kept(folder, opera.business_date, ZONE, speed)
+        desk = Desk(callers[DESK], opera, clock, random.Random())  # noqa: S311  guests are not secrets
+        with clock.stopped():
+            await desk.open_day(opera.business_date)  # a stop between the two left the house a day behind
+            await desk.open_house()
+        guests = await stack.enter_async_context(OtaGuests(shop.url, shop.key, today=lambda: desk.today))
         _greet(address, shop, opera)
-        guests = await stack.enter_async_context(OtaGuests(shop.url, shop.key, rng=rng, today=lambda: desk.today))
-        outlets = [Outlet(one, callers[one.code], callers[AUDITOR], opera, clock) for one in PLACES]
-        acting = [
-            opera.break_and_mend(clock),
-            NightAuditor(callers[AUDITOR], opera, desk, clock).run(),
-            _act(guests.act, timedelta(hours=1 / OTA_ACTS), clock, rng),
-            _act(desk.act, timedelta(hours=1 / DESK_ACTS), clock, rng),
-            _keep(clock),
-            *(outlet.run() for outlet in outlets),
-        ]
-        await _until_stopped(server, acting)
+        await _until_stopped(server, _everybody(opera, desk, guests, callers, clock))
         clock.keep()
+
+
+def _everybody(
+    opera: Opera, desk: Desk, guests: OtaGuests, callers: Mapping[str, httpx2.AsyncClient], clock: HotelClock
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what each of the people and systems does all day."""
+    return [
+        opera.break_and_mend(clock),
+        NightAuditor(callers[AUDITOR], opera, desk, clock).run(),
+        _act(guests.act, timedelta(hours=1 / OTA_ACTS), clock),
+        _act(desk.act, timedelta(hours=1 / DESK_ACTS), clock),
+        _keep(clock),
+        *(Outlet(one, callers[one.code], callers[AUDITOR], opera, clock).run() for one in PLACES),
+    ]
 
 
 async def _until_stopped(server: uvicorn.Server, acting: list[Coroutine[Any, Any, None]]) -> None:
@@ -107,10 +120,21 @@ async def _caller(address: str, token: str) -> AsyncIterator[httpx2.AsyncClient]
         yield client
 
 
+class _Server(uvicorn.Server):
+    """Ends by a signal without passing it on, so that everything is put away before the process ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        yield
+
+
 @asynccontextmanager
 async def _server(container: bootstrap.Container, port: int) -> AsyncIterator[uvicorn.Server]:
     app = bootstrap.web_app(container)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **uvicorn_options()))
+    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=port, **uvicorn_options()))
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():
@@ -128,14 +152,15 @@ def _port_of(server: uvicorn.Server) -> int:
     return port
 
 
-async def _act(act: Callable[[], Awaitable[Any]], every: timedelta, clock: HotelClock, rng: random.Random) -> None:
+async def _act(act: Callable[[], Awaitable[Any]], every: timedelta, clock: HotelClock) -> None:
+    rng = random.Random()  # noqa: S311  guests are not secrets
     while True:
         await clock.reach(clock.now() + every * rng.uniform(0.5, 1.5))
         try:
             action = await act()
-            log.info("guest or clerk", what=getattr(action, "kind", action))
+            log.info("guest or clerk", at=clock.shown(), what=getattr(action, "kind", action))
         except httpx2.HTTPError as error:
-            log.info("nobody answered a guest or clerk", error=type(error).__name__)
+            log.info("nobody answered a guest or clerk", at=clock.shown(), error=type(error).__name__)
 
 
 async def _keep(clock: HotelClock) -> None:
