@@ -203,9 +203,9 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
             house_api.router,
             house_pages.router,
             channel_api.router,
+            charge_api.router,  # looked through in this order, and a waiter waits
             channel_pages.router,
             channel_explain_api.router,
-            charge_api.router,
             charge_settings_api.router,
             charge_guests_api.router,
             *charge_pages.ROUTERS,

@@ -4,12 +4,14 @@ import asyncio
 import json
 import logging
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 from purgatory import AsyncCircuitBreakerFactory
@@ -102,20 +104,20 @@ class RestClient:
         self._classify = classify
         self._wire = wire
         self._breakers = wire.breaker or AsyncCircuitBreakerFactory(breaker_threshold, breaker_seconds)
-        self._http = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
+        # no client around it: redirects, cookies and the rest of a browser are nothing that a PMS may ask of us
+        self._transport = wire.transport or httpx2.AsyncHTTPTransport(
             # short, so that a charge seldom meets a connection that the server has just closed
-            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=4.0),
-            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=4.0),
             trust_env=False,
-            transport=wire.transport,
         )
+        timeout = httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
+        self._extensions = {"timeout": timeout.as_dict()}
         # the deadline of httpx2 is per read: a server that trickles bytes would hold a waiter at the table for ever
         self._deadline = timeout_seconds
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def send(self, call: Call) -> httpx2.Response:
         """Return the good answer, read to its end. Raises CallFailed."""
@@ -148,25 +150,20 @@ class RestClient:
             ) from None
 
     async def _exchange(self, call: Call) -> httpx2.Response:
-        content = json.dumps(call.json, ensure_ascii=False).encode() if call.json is not None else None
-        headers = dict(call.headers)
-        if content is not None:
-            headers.setdefault("Content-Type", "application/json;charset=UTF-8")
+        request = self._request(call)
         started = time.perf_counter()
         self.requests_made += 1
         response: httpx2.Response | None = None
         failure: str | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                response = await self._http.request(
-                    call.method,
-                    self._base_url + call.path,
-                    params=list(call.query) or None,
-                    headers=headers,
-                    content=content,
-                    data=call.form,
-                    auth=call.auth or httpx2.USE_CLIENT_DEFAULT,
-                )
+                answer = await self._transport.handle_async_request(request)
+                answer.request = request
+                try:
+                    await answer.aread()
+                finally:
+                    await answer.aclose()
+            response = answer
             return response
         except TimeoutError as error:
             failure = "deadline"
@@ -175,10 +172,28 @@ class RestClient:
             failure = type(error).__name__  # the message may hold the address; the kind says enough
             raise CallFailed(_transport_key(error), failure, operation=call.operation) from error
         finally:
-            self._tell(call, content, response, failure, started)
+            self._tell(call, request, response, failure, started)
+
+    def _request(self, call: Call) -> httpx2.Request:
+        headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": "Innkeeper", **call.headers}
+        content: bytes | None = None
+        if call.json is not None:
+            content = json.dumps(call.json, ensure_ascii=False).encode()
+            headers.setdefault("Content-Type", "application/json;charset=UTF-8")
+        if call.auth is not None:
+            headers["Authorization"] = f"Basic {b64encode(':'.join(call.auth).encode()).decode()}"
+        url = f"{self._base_url}{call.path}{'?' if call.query else ''}{urlencode(call.query)}"
+        return httpx2.Request(
+            call.method, url, headers=headers, content=content, data=call.form, extensions=self._extensions
+        )
 
     def _tell(
-        self, call: Call, content: bytes | None, response: httpx2.Response | None, failure: str | None, started: float
+        self,
+        call: Call,
+        request: httpx2.Request,
+        response: httpx2.Response | None,
+        failure: str | None,
+        started: float,
     ) -> None:
         if self._wire.on_exchange is None or call.form is not None:  # a form carries credentials
             return
@@ -188,7 +203,7 @@ class RestClient:
             path=call.path + (f"?{names}" if names else ""),
             status=response.status_code if response is not None else None,
             duration_ms=(time.perf_counter() - started) * 1000,
-            request_body=redact((content or b"").decode("utf-8", "replace")),
+            request_body=redact(request.content.decode("utf-8", "replace")),
             response_body=redact(response.text) if response is not None else "",
             error=failure,
         )

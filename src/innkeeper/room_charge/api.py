@@ -114,9 +114,9 @@ async def split(request: Request, caller: CurrentServer, property_id: PropertyId
 
 
 def _answer(shown: PostingOut | SplitOut, row: RoomCharge, *, replay: bool) -> Response:
-    if replay:
-        return JSONResponse(shown.model_dump(mode="json"), 200, headers={REPLAY: "true"})
-    return JSONResponse(shown.model_dump(mode="json"), 201 if row.status is PostingStatus.POSTED else 202)
+    status = 200 if replay else 201 if row.status is PostingStatus.POSTED else 202
+    headers = {REPLAY: "true"} if replay else None
+    return Response(shown.model_dump_json(), status, headers, media_type="application/json")
 
 
 async def _posting(

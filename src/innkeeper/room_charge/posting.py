@@ -94,10 +94,10 @@ async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | N
     Raises Conflict for another check.
     """
     async with link.database.read() as session:
-        known = await repository.claimant(session, link.property_id, order.pos_reference)
+        known = await repository.id_of(session, link.property_id, order.pos_reference)
         if known is None:
             return None, False
-        row = await repository.charge(session, link.property_id, known.id)
+        row = await repository.charge(session, link.property_id, known)
     if _is_free(row):
         return None, True
     if row.content_hash != content:
@@ -164,6 +164,7 @@ def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found,
         verified_by=caller.id,
         verified_by_name=caller.name,
         created_at=link.now(),
+        updated_at=link.now(),
     )
 
 
@@ -189,9 +190,11 @@ async def _intend(
                 row = _again(before, row)
             row.reference = reference_of(row.id, row.generation)
             _first_state(link, row, found, sends_now=sends_now)
-            tx.session.add(row)
-            await tx.session.flush()
-            _keep_signature(tx, row, order)
+            signature = _signature(row, order)
+            if before is None:
+                await repository.add_charge(tx.session, row)
+            if signature is not None:
+                tx.session.add(signature)
             if order.override_credit:
                 detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
                 await audit.record(
@@ -229,15 +232,15 @@ def _again(before: RoomCharge, row: RoomCharge) -> RoomCharge:
     return before
 
 
-def _keep_signature(tx: Tx, row: RoomCharge, order: Order) -> None:
+def _signature(row: RoomCharge, order: Order) -> Signature | None:
     if order.signature is None:
-        return
+        return None
     digest = hashlib.sha256(order.signature).hexdigest()
     kept = Signature(
         id=new_id(), property_id=row.property_id, room_charge_id=row.id, image=order.signature, sha256=digest
     )
-    tx.session.add(kept)
     row.signature_image, row.signature_hash = f"signatures/{kept.id}", digest
+    return kept
 
 
 async def credit_of(tx: Tx, link: Link, guest: InHouseGuest, found: Found, but: UUID | None = None) -> policy.Credit:

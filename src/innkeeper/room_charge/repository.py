@@ -1,12 +1,12 @@
 """Every query of room charge."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, text, update
+from sqlalchemy import Select, Table, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -23,6 +23,24 @@ from innkeeper.room_charge.tables import (
 )
 
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
+
+_CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAttempt.__table__)
+#: Made once: to put a statement together costs more than most of them take.
+_ID_OF = select(RoomCharge.id).where(
+    RoomCharge.property_id == bindparam("of"), RoomCharge.pos_reference == bindparam("pos_reference")
+)
+_TOTALS = select(RoomCharge.total).where(
+    RoomCharge.property_id == bindparam("of"), RoomCharge.reservation_id == bindparam("reservation_id")
+)
+_POSTED = RoomCharge.posting_status == PostingStatus.POSTED.value
+_WAITING = RoomCharge.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
+_ON_ITS_WAY = _TOTALS.where(
+    or_(_WAITING, _POSTED & (RoomCharge.posted_at >= bindparam("since"))), RoomCharge.id != bindparam("but")
+)
+_CHARGED = _TOTALS.where(_POSTED, RoomCharge.posted_at < bindparam("before"))
+_NO_CHARGE = UUID(int=0)
+_INSERT, _INSERT_ATTEMPT = insert(_CHARGES), insert(_ATTEMPTS)
+_FIELDS, _TOLD = frozenset(_CHARGES.c.keys()), frozenset(_ATTEMPTS.c.keys())
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -63,19 +81,30 @@ async def by_pos_reference(
     return await session.scalar(query)
 
 
-async def claimant(session: AsyncSession, property_id: UUID, pos_reference: str) -> Row[Any] | None:
-    """Return `id`, `posting_status`, `released` and `content_hash` of the charge that a reference stands for."""
-    query = select(RoomCharge.id, RoomCharge.posting_status, RoomCharge.released, RoomCharge.content_hash)
-    query = query.where(RoomCharge.property_id == property_id, RoomCharge.pos_reference == pos_reference)
-    return (await session.execute(query)).one_or_none()
+async def id_of(session: AsyncSession, property_id: UUID, pos_reference: str) -> UUID | None:
+    """Return the identifier of the charge that a point of sale's reference stands for."""
+    return await session.scalar(_ID_OF, {"of": property_id, "pos_reference": pos_reference})
 
 
-async def change_claimed(session: AsyncSession, row: RoomCharge, claim: str, names: Collection[str]) -> bool:
-    """Write these fields of a charge that was read before; False when the claim is no longer the one that is named."""
-    values = {name: getattr(row, name) for name in names}
-    query = update(RoomCharge).where(RoomCharge.id == row.id, RoomCharge.claimed_by == claim)
-    changed = await session.execute(query.values(values).execution_options(synchronize_session=False))
-    return bool(cast(Any, changed).rowcount)
+async def add_charge(session: AsyncSession, row: RoomCharge) -> None:
+    """Write a new charge as it is, past the unit of work: a waiter waits for it."""
+    await session.execute(_INSERT, fields_of(row))
+
+
+async def change_claimed(session: AsyncSession, charge_id: UUID, claim: str, changes: Mapping[str, Any]) -> bool:
+    """Write these fields of a charge; False when the claim is no longer the one that is named."""
+    query = update(_CHARGES).where(_CHARGES.c.id == charge_id, _CHARGES.c.claimed_by == claim).values(changes)
+    return bool(cast(Any, await session.execute(query)).rowcount)
+
+
+async def add_attempt(session: AsyncSession, row: PostingAttempt) -> None:
+    """Write a new attempt as it is, past the unit of work."""
+    await session.execute(_INSERT_ATTEMPT, {name: row.__dict__[name] for name in row.__dict__.keys() & _TOLD})
+
+
+def fields_of(row: RoomCharge) -> dict[str, Any]:
+    """Return what is set of a charge, by column."""
+    return {name: row.__dict__[name] for name in row.__dict__.keys() & _FIELDS}
 
 
 async def lock_guest(session: AsyncSession, property_id: UUID, reservation_id: str) -> None:
@@ -89,26 +118,14 @@ async def on_its_way(
     session: AsyncSession, property_id: UUID, reservation_id: str, since: datetime, but: UUID | None = None
 ) -> Decimal:
     """Return the sum of a guest's charges that a balance read at `since` does not hold."""
-    fresh = (RoomCharge.posting_status == PostingStatus.POSTED.value) & (RoomCharge.posted_at >= since)
-    waiting = RoomCharge.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
-    return await _sum(session, property_id, reservation_id, or_(waiting, fresh), but)
+    values = {"of": property_id, "reservation_id": reservation_id, "since": since, "but": but or _NO_CHARGE}
+    return sum(await session.scalars(_ON_ITS_WAY, values), Decimal(0))
 
 
 async def charged(session: AsyncSession, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:
     """Return the sum of a guest's charges posted before that instant, for a PMS that tells no balance."""
-    posted = (RoomCharge.posting_status == PostingStatus.POSTED.value) & (RoomCharge.posted_at < before)
-    return await _sum(session, property_id, reservation_id, posted, None)
-
-
-async def _sum(
-    session: AsyncSession, property_id: UUID, reservation_id: str, condition: Any, but: UUID | None
-) -> Decimal:
-    query = select(RoomCharge.total).where(
-        RoomCharge.property_id == property_id, RoomCharge.reservation_id == reservation_id, condition
-    )
-    if but is not None:
-        query = query.where(RoomCharge.id != but)
-    return sum(await session.scalars(query), Decimal(0))
+    values = {"of": property_id, "reservation_id": reservation_id, "before": before}
+    return sum(await session.scalars(_CHARGED, values), Decimal(0))
 
 
 async def page_of_charges(

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import inspect
 
+from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import CALL_SECONDS, CLAIM, Link
@@ -117,17 +117,17 @@ async def conclude_at_once(
     `row` is as it was committed with the claim, which still holds, so that it need not be read again. Returns what is
     told of the call. Raises ClaimLost.
     """
-    claim = row.claimed_by or ""
+    claim, before = row.claimed_by or "", repository.fields_of(row)
     change(row)
     row.claimed_by = row.claimed_until = None
     row.updated_at = link.now()
+    now = repository.fields_of(row)
+    changes = {name: value for name, value in now.items() if name not in before or before[name] is not value}
     told = attempt_of(row.id, heard, link)
-    seen: Any = inspect(row)
-    changed = set(seen.mapper.column_attrs.keys()) - seen.unmodified
     async with link.database.write() as tx:
-        if not await repository.change_claimed(tx.session, row, claim, changed):
+        if not await repository.change_claimed(tx.session, row.id, claim, changes):
             raise ClaimLost
-        tx.session.add(told)
+        await repository.add_attempt(tx.session, told)
         await note_contact(tx, link, heard.outcome)
     return told
 
@@ -188,7 +188,12 @@ def _unfinished(row: RoomCharge) -> bool:
 def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt:
     """Return the row that tells of a call."""
     row = PostingAttempt(
-        room_charge_id=charge_id, at=link.now(), step=heard.step, duration_ms=heard.milliseconds, evidence={}
+        id=new_id(),
+        room_charge_id=charge_id,
+        at=link.now(),
+        step=heard.step,
+        duration_ms=heard.milliseconds,
+        evidence={},
     )
     match heard.outcome:
         case Done():
