@@ -11,9 +11,8 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from innkeeper import bootstrap
+from innkeeper import bootstrap, cli_reports
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.access.tokens import Tokens
@@ -271,7 +270,7 @@ def sync(
     else:
         with console.status(f"Synchronising {what}…"):
             result = asyncio.run(work())
-    _print_sync(result, as_json)
+    cli_reports.sync(console, errors, result, as_json=as_json)
     if not result["success"]:
         raise typer.Exit(1)
 
@@ -353,10 +352,7 @@ def reconcile(
     else:
         with console.status("Comparing with the PMS…"):
             report = asyncio.run(work())
-    if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
-    else:
-        _print_day(report)
+    cli_reports.day(console, report, as_json=as_json)
     if not report["balanced"]:
         raise typer.Exit(1)
 
@@ -371,18 +367,7 @@ def doctor(
 
     settings = _settings()
     findings = asyncio.run(examine(settings, property_id))
-    if as_json:
-        sys.stdout.write(json.dumps([finding.document() for finding in findings], indent=2) + "\n")
-    elif not console.is_terminal:
-        for finding in findings:
-            sys.stdout.write(f"{finding.name}: {finding.state}: {finding.detail}\n")
-    else:
-        table = Table(box=None)
-        for column in ("What", "State", "Detail"):
-            table.add_column(column)
-        for finding in findings:
-            table.add_row(finding.name, finding.state, finding.detail)
-        console.print(table)
+    cli_reports.findings(console, findings, as_json=as_json)
     if any(finding.state == "failed" for finding in findings):
         raise typer.Exit(1)
 
@@ -407,49 +392,11 @@ def secrets_rotate() -> None:
     console.print(f"{count} stored secret{'' if count == 1 else 's'} encrypted with the newest key.")
 
 
-def _print_sync(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
-        return
-    lead = "Would have" if result["dry_run"] else "Has"
-    console.print(
-        f"{lead} created {result['created_items']}, updated {result['updated_items']}, left {result['skipped_items']} "
-        f"as they are, failed on {result['failed_items']}.",
-        f"{result['requests']} requests in {result['duration_ms']} ms.",
-        highlight=False,
-    )
-    for action in result["actions"] if result["dry_run"] else ():
-        console.print("  " + ", ".join(f"{name} {value}" for name, value in action.items()), highlight=False)
-    for error in result["errors"]:
-        errors.print(error, highlight=False, markup=False)
-
-
 def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is neither a booking's number nor the id of a reservation.") from None
-
-
-def _print_day(report: dict[str, Any]) -> None:
-    """Print the report of a day, one line for each outlet and each difference."""
-
-    def line(name: str, checks: object, *amounts: str) -> None:
-        columns = "".join(f"{amount:>14}" for amount in amounts)
-        console.print(f"{name[:28]:<28}{checks!s:>8}{columns}", highlight=False, markup=False, soft_wrap=True)
-
-    line(f"{report['date']}, {report['currency']}", "checks", "checks' sum", "in the PMS", "variance")
-    for outlet in report["by_outlet"]:
-        sums = (outlet["pos_total"], outlet["pms_posted"], outlet["variance"])
-        line(outlet["name"], outlet["checks"], *sums)
-    line("Total", report["total_checks"], report["pos_total"], report["total_posted"], report["variance"])
-    for one in report["exceptions"]:
-        where = f"room {one['room_number']}, check {one['check_number']}" if one["check_number"] else one["reference"]
-        words = f"{one['kind']}: {where}: {one['detail']} {one['suggested_action']}"
-        console.print(words, highlight=False, markup=False, soft_wrap=True)
-    state = "It balances" if report["balanced"] else "It does not balance"
-    signed = f", signed by {report['signed_off_by']}" if report["signed_off_at"] else ""
-    console.print(f"{state}{signed}.", highlight=False, markup=False, soft_wrap=True)
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

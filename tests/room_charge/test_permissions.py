@@ -31,6 +31,11 @@ async def look_up(world: World, role: Role) -> httpx2.Response:
     return await world.call("GET", "/rooms/412", role=role)
 
 
+async def receipt(world: World, role: Role) -> httpx2.Response:
+    posting = (await world.post()).json()
+    return await world.call("GET", f"/postings/{posting['id']}/receipt", role=role)
+
+
 async def override_credit(world: World, role: Role) -> httpx2.Response:
     return await world.post(override_credit=True, role=role)  # type: ignore[no-any-return]
 
@@ -102,7 +107,7 @@ async def _entry(world: World) -> str:
 
 #: Action: acts that are it, and who may, in the order server, front desk, manager, admin.
 TABLE: dict[str, tuple[tuple[Act, ...], str]] = {
-    "Charge to room": ((charge, split, look_up), "YYYY"),
+    "Charge to room": ((charge, split, look_up, receipt), "YYYY"),
     "Override credit limit": ((override_credit,), "NYYY"),
     "Retry failed postings": ((retry, retry_entry, retry_all, remove, override), "NNYY"),
     "Void room charges": ((void,), "NNYY"),
@@ -135,6 +140,9 @@ PATHS: list[tuple[str, str, Any]] = [
     ("GET", "/reconciliation/daily", None),
     ("GET", "/config", None),
     ("POST", f"/postings/{UUID(int=7)}/void", {"reason": "x"}),
+    ("GET", f"/postings/{UUID(int=7)}/receipt", None),
+    ("POST", f"/postings/{UUID(int=7)}/receipt/print", None),
+    ("POST", f"/postings/{UUID(int=7)}/receipt/email", {"to": "a@example.com"}),
 ]
 
 
