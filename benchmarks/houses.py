@@ -68,7 +68,7 @@ async def served(folder: Path, *arguments: str, **more: str) -> AsyncIterator[tu
     settings = {"INNKEEPER_DATA_DIR": str(folder), "INNKEEPER_LOG_FORMAT": "json", "INNKEEPER_LOG_LEVEL": "WARNING"}
     with (folder / "server.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "innkeeper.cli", "serve", "--port", str(port), *arguments),
+            *(sys.executable, "-m", "innkeeper", "serve", "--port", str(port), *arguments),
             env=inherited | settings | more,
             cwd=folder,
             stdout=log,

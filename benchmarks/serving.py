@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,19 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import uvicorn
+import httpx2
 
-from innkeeper.access.caller import Caller
-from innkeeper.access.roles import Role
-from innkeeper.access.tokens import Tokens
+from benchmarks.houses import opened, served, token, until_ready
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.house import properties, rooms
-from innkeeper.house.api import router
-from innkeeper.storage.base import Base
 from innkeeper.storage.database import Database, sqlite_url
-from innkeeper.storage.secrets import Keyring, new_key
-from innkeeper.telemetry.logging import configure_logging
-from innkeeper.web.app import create_app
 
 TODAY = date(2030, 1, 1)
 
@@ -77,32 +68,23 @@ class Served:
 
 @asynccontextmanager
 async def hotel(types: int, rooms_each: int) -> AsyncIterator[Served]:
-    """Serve a hotel of `types` room types with `rooms_each` rooms on SQLite, durable at every commit."""
-    with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as folder:
-        url = sqlite_url(Path(folder))
-        token, room_types = await _furnish(url, types, rooms_each)
-        with (Path(folder) / "server.log").open("wb") as log, socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(1024)
-            server = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.serving", url, str(listening.fileno())),
-                pass_fds=[listening.fileno()],
-                stdout=log,
-                stderr=log,
-            )
-            port = listening.getsockname()[1]
-        try:
-            yield Served(port, token, room_types, url)
-        finally:
-            server.terminate()
-            await server.wait()
+    """Serve a hotel of `types` room types with `rooms_each` rooms by `innkeeper serve`, as people run it: SQLite that
+    is durable at every commit, the worker beside the server, a line of log for every request.
+    """
+    with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as name:
+        folder = Path(name)
+        async with opened(folder) as container:
+            room_types = await _furnish(container.database, types, rooms_each)
+            text = await token(container)
+        async with (
+            served(folder, INNKEEPER_LOG_LEVEL="INFO") as (process, port),
+            httpx2.AsyncClient(trust_env=False) as client,
+        ):
+            await until_ready(client, process, port)
+            yield Served(port, text, room_types, sqlite_url(folder))
 
 
-async def _furnish(url: str, types: int, rooms_each: int) -> tuple[str, list[UUID]]:
-    # The app's import has loaded every table that the server needs.
-    database = Database(url)
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+async def _furnish(database: Database, types: int, rooms_each: int) -> list[UUID]:
     async with database.write() as tx:
         house = await properties.ensure_default(tx, "Benchmark Inn", "UTC", "EUR")
         house.business_date = TODAY
@@ -121,18 +103,4 @@ async def _furnish(url: str, types: int, rooms_each: int) -> tuple[str, list[UUI
             )
             for number in range(types)
         ]
-    _, token = await Tokens(database).create(Caller.system(), "benchmark", Role.MANAGER)
-    await database.aclose()
-    return token, [kind.id for kind in made]
-
-
-def main(url: str, descriptor: int) -> None:
-    """Serve on the listening socket that was handed over, with its log on, until told to stop."""
-    configure_logging("json")
-    app = create_app(Database(url), Keyring([new_key()]), routers=[router])
-    config = uvicorn.Config(app, log_config=None, access_log=False)
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    return [kind.id for kind in made]

@@ -192,7 +192,7 @@ class View:
         assert [(job.kind, job.status, job.last_error) for job in self.jobs] == []
         assert self.to_look_at == []
         over = {"in_doubt", "dead_job", "access", "unreachable", "unreadable_booking", "gone_at_channel"}
-        assert {cause for cause in self.causes if cause[0] in over} == set()
+        assert sorted(cause for cause in self.causes if cause[0] in over) == []
         refused = {str(m.local_reservation_id) for m in self.mappings.values() if m.status == "refused"}
         assert refused == {key for kind, key in self.causes if kind == "refused_booking"}
         assert [r.confirmation for r in self.reservations if str(r.id) in refused and self.has_room_there(r)] == []

@@ -80,7 +80,7 @@ def _touched(tx: Tx, property_id: UUID) -> Touched:
 async def _queue_touched(tx: Tx) -> None:
     touched_by_property: dict[UUID, Touched] = tx.session.info.pop(_KEY, {})
     for property_id, touched in touched_by_property.items():
-        config = await repository.config(tx.session, property_id)
+        config = await repository.config_once(tx.session, property_id)
         if config is None or not config.sync_enabled or config.mode != "live":
             continue
         specs = []
@@ -119,7 +119,7 @@ async def queue_types(tx: Tx, config: Config, room_type_ids: Collection[UUID]) -
 
 async def queue_mapped(tx: Tx, property_id: UUID, room_type_id: UUID) -> None:
     """Push rooms and prices of a type that has just got its mapping."""
-    config = await repository.config(tx.session, property_id)
+    config = await repository.config_once(tx.session, property_id)
     if config is None or not config.sync_enabled or config.mode != "live":
         return
     kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates

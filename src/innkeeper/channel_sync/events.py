@@ -17,7 +17,7 @@ async def on_event(tx: Tx, event: Event) -> None:
     sent = False
     await overbooked.follow(tx, event)
     if event.name in _RESERVATIONS and event.origin != ORIGIN:
-        config = await repository.config(tx.session, event.property_id)
+        config = await repository.config_once(tx.session, event.property_id)
         sent = config is not None and config.sync_enabled and config.sync_reservations_outbound
         if sent:
             await queue_push(tx, event.property_id, event.entity_id)

@@ -18,6 +18,7 @@ from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import inbound_log
 from innkeeper.channel_sync.newcomers import FEW, are_newcomers, store_newcomers
 from innkeeper.channel_sync.result import SyncResult
+from innkeeper.channel_sync.work import queue_refused
 from innkeeper.domain.channel import ChangePage, ChannelBooking
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
@@ -141,6 +142,9 @@ async def _absorb_all(
 ) -> Book:
     """Absorb the bookings in their order; new ones in a row are stored together."""
     book = await open_book(tx, link, bookings, options.sync_state_id)
+    if any(booking.order_id not in book.by_order for booking in bookings):
+        # what a booking gave up before it was first seen, nobody can know
+        await queue_refused(tx, link.property_id)
     told = zip(await are_newcomers(book, bookings), bookings, strict=True)
     done = 0
     for new, group in groupby(told, key=itemgetter(0)):
@@ -179,6 +183,7 @@ async def _store_one_by_one(
     async with link.database.write() as tx:
         book = await open_book(tx, link, [], options.sync_state_id)
         await _note_gone(book, page.gone)
+        await queue_refused(tx, link.property_id)
         if keep_cursor:
             await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
 

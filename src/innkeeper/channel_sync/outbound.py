@@ -83,12 +83,16 @@ async def _plan(link: Link, reservation_id: UUID, *, write: bool) -> Plan:
 
 
 async def _note_agreed(tx: Tx, mapping: ReservationMapping, plan: Plan) -> None:
-    """Nothing is left to send, so the next run need not look, and what was refused is wanted no more."""
+    """Nothing is left to send: the next run need not look, and no refusal or doubt is left to tell of."""
     mapping.last_local_update = plan.sent_version_at
-    if mapping.status == "refused":
+    if mapping.status in ("refused", "in_doubt"):
         mapping.status = "synced"
-        key = str(mapping.local_reservation_id)
-        await attention.close_cause(tx, mapping.property_id, "refused_booking", key)
+        await _close(tx, mapping, "refused_booking", "in_doubt")
+
+
+async def _close(tx: Tx, mapping: ReservationMapping, *kinds: str) -> None:
+    for kind in kinds:
+        await attention.close_cause(tx, mapping.property_id, kind, str(mapping.local_reservation_id))
 
 
 def _write_intent(
@@ -201,11 +205,10 @@ async def _merge_first(link: Link, order_id: int) -> Outcome[str]:
 async def _agree(
     book: Book, mapping: ReservationMapping, reservation: Reservation, plan: Plan, written: WriteResult | None
 ) -> None:
-    tx, key = book.tx, str(reservation.id)
+    tx = book.tx
     mapping.last_local_update = plan.sent_version_at
     mapping.last_synced_at = utc_now()
-    for kind in ("refused_booking", "in_doubt", "gone_at_channel"):
-        await attention.close_cause(tx, book.property_id, kind, key)
+    await _close(tx, mapping, "refused_booking", "in_doubt", "gone_at_channel")
     mapping.status = "synced"
     if written is None:
         mapping.agreed_local = plan.sent.to_json() if plan.sent else mapping.agreed_local
@@ -268,7 +271,11 @@ async def _note_failure(
     if isinstance(answer, Unknown):
         mapping.status = "in_doubt"
         await attention.open_cause(tx, book.property_id, "in_doubt", key, **facts)
-    elif isinstance(answer, Refused) and answer.code == NOT_AVAILABLE:
+        return
+    if isinstance(answer, Refused) and mapping.status == "in_doubt":  # it was looked for before it was sent again
+        mapping.status = "pending" if mapping.qloapps_order_id is None else "synced"
+        await _close(tx, mapping, "in_doubt")
+    if isinstance(answer, Refused) and answer.code == NOT_AVAILABLE:
         mapping.status = "refused"
         mapping.last_local_update = sent_version_at
         await attention.open_cause(tx, book.property_id, "refused_booking", key, detail=answer.message, **facts)

@@ -30,6 +30,17 @@ async def config(session: AsyncSession, property_id: UUID) -> Config | None:
     return (await session.scalars(select(Config).where(Config.property_id == property_id))).one_or_none()
 
 
+async def config_once(session: AsyncSession, property_id: UUID) -> Config | None:
+    """Return the connection of the property as `config` does, but ask for it once in a session.
+
+    Every change of the house asks, often several times, and most houses answer that there is none.
+    """
+    known: dict[UUID, Config | None] = session.info.setdefault("channel_sync.config", {})
+    if property_id not in known:
+        known[property_id] = await config(session, property_id)
+    return known[property_id]
+
+
 async def enabled_configs(session: AsyncSession) -> Sequence[Config]:
     """Return the connections that are to be synchronised by themselves."""
     return (await session.scalars(select(Config).where(Config.sync_enabled).order_by(Config.property_id))).all()

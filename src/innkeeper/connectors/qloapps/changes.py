@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
-from innkeeper.connectors.qloapps import mapper, shop_time
+from innkeeper.connectors.qloapps import shop_time
 from innkeeper.connectors.qloapps.facts import ShopFacts
 from innkeeper.connectors.qloapps.reader import Loaded, QloAppsReader
 from innkeeper.connectors.qloapps.wire import LINE_FIELDS, ORDER_FIELDS, LineRow, OrderRow
@@ -319,8 +319,7 @@ class QloAppsChanges:
             for line in lines:
                 run.expect("line", line, run.lines)
                 touched.rows.append(line)
-            # an order whose lines were all deleted bears no hotel: in a list of our hotel's lines it may be a sister's
-            if order_id in bookings and (lines or bookings[order_id].our_reference or not run.whole):
+            if order_id in bookings:
                 run.ready.append((bookings[order_id], touched))
                 continue
             run.keep(touched.rows)
@@ -334,8 +333,8 @@ class QloAppsChanges:
         if not run.whole:
             return await self._reader.complete(orders, tuple(gone))
         lines = {i: run.all_lines[i] for i in orders if i in run.all_lines}
-        # the list holds our hotel's lines only, so an order of ours without any may be a sister hotel's
-        doubtful = [i for i, order in orders.items() if i not in lines and mapper.reference_in(order.source)]
+        # the list holds our hotel's lines only: an order without any is a sister hotel's, or has lost all that it had
+        doubtful = [i for i in orders if i not in lines]
         if doubtful:
             lines |= await self._reader.lines_of(doubtful)
         customers = await self._reader.customers_by_id(orders[i].customer_id for i in lines)
