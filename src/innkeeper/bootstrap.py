@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from innkeeper.room_charge import api as charge_api
 from innkeeper.room_charge import api_guests as charge_guests_api
 from innkeeper.room_charge import api_settings as charge_settings_api
 from innkeeper.room_charge import jobs as charge_jobs
+from innkeeper.room_charge import repository as charge_repository
 from innkeeper.room_charge import overview as charge_overview
 from innkeeper.room_charge import pages as charge_pages
 from innkeeper.room_charge import pages_outlets as charge_pages_outlets
@@ -234,9 +236,18 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     )
     app.state.channels = container.channels
     app.state.systems = container.systems
+    app.state.charges_on_their_way = charges_on_their_way
     app.state.mail_server = container.mail_server
     app.state.alerts = container.alerts
     return app
+
+
+async def charges_on_their_way(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Decimal | None:
+    """Return what the outlets have charged a reservation and its bill does not hold yet; None for another's bills."""
+    config = await charge_repository.config(session, property_id)
+    if config is not None and config.pms_type != "house":
+        return None
+    return await charge_repository.on_its_way(session, property_id, str(reservation_id), utc_now())
 
 
 @asynccontextmanager

@@ -185,6 +185,7 @@ async def _chart(
     return draw(
         request,
         "house/chart.html",
+        address=f"/house?{view.query()}",
         view=view,
         widths=WIDTHS,
         kinds=kinds,

@@ -79,6 +79,7 @@ async def page(
     return draw(
         request,
         "house/day.html",
+        address="/house/today",
         lists=lists,
         trouble=trouble,
         done=done,

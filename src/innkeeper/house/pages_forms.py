@@ -139,10 +139,14 @@ def draw(
     *,
     typed: Mapping[str, str] | None = None,
     trouble: Trouble | None = None,
+    address: str = "",
     **context: Any,
 ) -> HTMLResponse:
-    """Return a page of the house, or a part of one; with trouble it bears the status of that."""
-    context |= {"tabs": TABS, "words": words, "typed": Typed(typed or {}), "trouble": trouble}
+    """Return a page of the house, or a part of one; with trouble it bears the status of that.
+
+    `address` is where the page is found again when it is the answer to an act that has another one.
+    """
+    context |= {"tabs": TABS, "words": words, "typed": Typed(typed or {}), "trouble": trouble, "address": address}
     return render(request, template, status_code=trouble.status if trouble else 200, **context)
 
 

@@ -23,9 +23,9 @@ from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/reservations", include_in_schema=False)
 
-#: Tells what is still on its way from the outlets to a reservation's bill: their sum. The house knows no outlets;
-#: whoever does puts this under `app.state.charges_on_their_way`.
-ChargesOnTheirWay = Callable[[AsyncSession, UUID, UUID], Awaitable[Decimal]]
+#: Tells the sum of what is still on its way from the outlets to a reservation's bill, None where the outlets charge
+#: another system. The house knows no outlets; whoever does puts this under `app.state.charges_on_their_way`.
+ChargesOnTheirWay = Callable[[AsyncSession, UUID, UUID], Awaitable[Decimal | None]]
 
 _PAGE = 50
 _HISTORY = 30
@@ -179,6 +179,7 @@ async def page(
     return draw(
         request,
         "house/reservation.html",
+        address=f"/house/reservations/{reservation_id}",
         reservation=bill.reservation,
         bill=bill,
         voided=voided,

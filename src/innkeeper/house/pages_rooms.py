@@ -154,6 +154,7 @@ async def _page(
     return draw(
         request,
         "house/rooms.html",
+        address="/house/rooms",
         kinds=kinds,
         rooms_of={kind.id: [room for room in found if room.room_type_id == kind.id] for kind in kinds},
         numbers={room.id: room.number for room in found},

@@ -347,6 +347,18 @@ async def guests(session: AsyncSession, property_id: UUID, ids: Collection[UUID]
     return {guest.id: guest for guest in await session.scalars(query)}
 
 
+async def stays_of_guest(session: AsyncSession, property_id: UUID, guest_id: UUID) -> Sequence[Reservation]:
+    """Return the reservations of a guest, without their rooms."""
+    query = select(Reservation).where(Reservation.property_id == property_id, Reservation.primary_guest_id == guest_id)
+    return (await session.scalars(query.order_by(Reservation.check_in))).all()
+
+
+async def clear_requests(session: AsyncSession, property_id: UUID, guest_id: UUID) -> None:
+    """Empty what a guest asked for with his reservations; for everybody else they have not changed."""
+    query = update(Reservation).where(Reservation.property_id == property_id, Reservation.primary_guest_id == guest_id)
+    await session.execute(query.values(special_requests="", updated_at=Reservation.updated_at))
+
+
 async def page_of_guests(
     session: AsyncSession, property_id: UUID, limit: int, offset: int, words: Sequence[str], contact: str
 ) -> tuple[Sequence[Guest], int]:

@@ -9,6 +9,10 @@
   const EDGE = 10; // pixels at the end of a bar that mean its departure
   const ASK_MS = 120;
 
+  // --- A refused act is drawn where it was sent to; its page has an address of its own ---------------------------
+  const address = $("[data-address]")?.dataset.address;
+  if (address) history.replaceState(null, "", address);
+
   // --- Bars that choose: a changed field of a toolbar shows its result ------------------------------------------
   for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
     form.addEventListener("change", () => form.requestSubmit());
