@@ -107,6 +107,7 @@ _LINK_SECONDS = 1.0
         scheduler = Scheduler(self.database)
         scheduler.every("channel peek", channel_jobs.PEEK_SECONDS, channel_jobs.peek)
         scheduler.every("channel sync", 60.0, channel_jobs.start_due_syncs)
+        scheduler.every("channel check", channel_jobs.CHECK_SECONDS, channel_jobs.check)
         scheduler.every("channel window", 6 * _HOUR, channel_ari.roll)
         scheduler.every("channel drift", 24 * _HOUR, channel_ari.sweep)
         scheduler.every("log retention", 6 * _HOUR, channel_jobs.prune)

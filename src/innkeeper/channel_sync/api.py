@@ -23,6 +23,7 @@ from innkeeper.channel_sync import (
     runs,
     settings,
     status,
+    watch,
 )
 from innkeeper.channel_sync.connection import Channels, require_config
 from innkeeper.channel_sync.schemas import (
@@ -99,7 +100,7 @@ async def test_connection(request: Request, caller: CurrentAdmin, property_id: P
         "message": f"Connected to {facts.hotel_name}." if not found else " ".join(found),
         "hotelName": facts.hotel_name,
         "hotel_name": facts.hotel_name,
-        **settings.facts_document(facts),
+        **watch.facts_document(facts),
         "findings": found,
     }
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from innkeeper.channel_sync import ari_repository, repository
 from innkeeper.channel_sync.connection import lane
+from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.tables import Config
 from innkeeper.channel_sync.work import PUSH
 from innkeeper.house import availability
@@ -42,6 +43,8 @@ class Touched:
     priced: set[UUID] = field(default_factory=set)
     #: Reservations that the push will carry there.
     sent: set[UUID] = field(default_factory=set)
+    #: Types of which a booking changed there: more may be sold there now, even where no other number is left here.
+    moved: set[UUID] = field(default_factory=set)
 
     def count(self, room_type_ids: Collection[UUID], start: date | None, end: date | None) -> None:
         """Note nights on which something else may be left; None stands for all of them."""
@@ -68,6 +71,7 @@ def note(tx: Tx, event: Event, *, sent: bool) -> None:
     elif event.name.startswith("reservation."):
         touched.count(kinds, start, end)
         touched.sent.update([event.entity_id] if sent else ())
+        touched.moved.update(kinds if event.origin == ORIGIN else ())
 
 
 def _touched(tx: Tx, property_id: UUID) -> Touched:
@@ -84,6 +88,8 @@ async def _queue_touched(tx: Tx) -> None:
         if config is None or not config.sync_enabled or config.mode != "live":
             continue
         specs = []
+        if config.sync_availability and touched.moved:
+            await ari_repository.distrust_nights(tx.session, property_id, touched.moved)
         if config.sync_availability and touched.counted:
             few = await _few_left(tx, touched)
             specs += [_spec(AVAILABILITY, property_id, kind, urgent=kind in few) for kind in touched.counted]

@@ -113,6 +113,35 @@ CAUSES: Mapping[str, Cause] = {
         "Set the default currency of QloApps to that of the house.",
         retry=False,
     ),
+    "wrong_hotel": Cause(
+        "QloApps has no hotel {hotel}, or has switched it off",
+        "Nothing is read and nothing is sent: it would be another hotel's, or nobody's.",
+        "Correct the hotel's number under Channels, or switch the hotel on in QloApps; the rest goes on by itself.",
+    ),
+    "shop_zone": Cause(
+        "The shop's clock was set to the zone {zone}",
+        "Its zone was {before}. Bookings are read on; nights are dates and stay, moments are told by the new zone.",
+        "Set the zone back in QloApps (Localization), or approve it with Go live if it is meant.",
+        retry=False,
+    ),
+    "clock_skew": Cause(
+        "The shop's clock is {minutes} minutes off",
+        "Which of two changes is the newer one may be judged wrongly, and guests are told wrong times.",
+        "Correct the time of the shop's server.",
+        retry=False,
+    ),
+    "repeated_hour": Cause(
+        "The shop's clock is put back tonight",
+        "For an hour its times mean two moments, so which of two changes is the newer one may be judged wrongly.",
+        "Nothing; it passes by itself.",
+        retry=False,
+    ),
+    "missing_rights": Cause(
+        "The key of QloApps lacks rights",
+        "What needs them waits and is done when they are there: {detail}",
+        "Grant them to the key under Advanced Parameters > Webservice in the shop's back office.",
+        retry=False,
+    ),
     "access": Cause(
         "QloApps refuses us",
         "{detail}",

@@ -66,6 +66,7 @@ class Channels:
             config.requests_per_minute,
             config.timeout_seconds,
             config.phone_placeholder,
+            config.shop_facts.get("zones", 0),
         )
         known = self._open.get(property_id)
         if known is not None and known[0] == mark:

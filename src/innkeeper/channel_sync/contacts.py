@@ -7,10 +7,19 @@ from innkeeper.channel_sync import attention, repository, status_repository
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.tables import Config, Contact
 from innkeeper.domain.business_day import utc_now
-from innkeeper.domain.outcome import Done, Outcome, Refused
+from innkeeper.domain.outcome import Done, Later, Outcome, Refused
 from innkeeper.storage.database import Tx
 
 INBOUND, OUTBOUND = "inbound", "outbound"
+
+#: Refusals that concern every request alike: they are told once, and what met them waits until it is put right.
+CUT_OFF = frozenset(("KEY_REFUSED", "WRONG_ADDRESS", "UNKNOWN_HOTEL", "METHOD_FORBIDDEN", "UNKNOWN_RESOURCE"))
+
+#: One right is missing while others work.
+LACKS_RIGHT = "MISSING_PERMISSION"
+
+#: Seconds after which work that was cut off asks again, at first; what goes well then brings the rest forward.
+CUT_OFF_WAIT = 30.0
 
 #: After so many failures in a row a person is told; a single one mends itself.
 FAILURES_WORTH_A_WORD = 3
@@ -49,6 +58,10 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any], direction: str
         for kind in ("access", "unreachable"):
             await attention.close_cause(tx, link.property_id, kind, "connection")
         return
+    if isinstance(outcome, Refused) and outcome.code == LACKS_RIGHT:
+        await attention.open_cause(tx, link.property_id, "missing_rights", "connection", detail=outcome.detail)
+    if isinstance(outcome, Refused) and outcome.code not in CUT_OFF and direction == OUTBOUND:
+        return  # it listened and did not like one thing, which is that thing's trouble
     reason = outcome.message if isinstance(outcome, Refused) else outcome.reason
     row.last_failure, row.last_error, row.failures = now, reason, row.failures + 1
     config.last_sync_error = reason
@@ -57,6 +70,13 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any], direction: str
         await attention.open_cause(tx, link.property_id, "access", "connection", detail=reason)
     elif config.consecutive_failures >= FAILURES_WORTH_A_WORD:
         await attention.open_cause(tx, link.property_id, "unreachable", "connection", detail=reason)
+
+
+def patient(outcome: Outcome[Any]) -> Outcome[Any]:
+    """Return what a job shall do: work that is cut off is not wrong itself, so it waits instead of dying."""
+    if isinstance(outcome, Refused) and (outcome.code in CUT_OFF or outcome.code == LACKS_RIGHT):
+        return Later(outcome.message, CUT_OFF_WAIT, outcome.code)
+    return outcome
 
 
 def _is_known(config: Config, row: Contact | None, circuit: str) -> bool:

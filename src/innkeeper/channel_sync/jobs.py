@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari_jobs, attention, log_repository, repository, work
+from innkeeper.channel_sync import ari_jobs, attention, log_repository, repository, watch, work
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer
+from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, patient
 from innkeeper.channel_sync.details import fetch_details
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
@@ -24,6 +24,9 @@ from innkeeper.storage.database import Tx
 
 #: Seconds between two looks whether anything has changed there; a look that finds nothing costs two requests.
 PEEK_SECONDS = 10.0
+
+#: Seconds between two looks at the shop as a whole, each about six requests.
+CHECK_SECONDS = 600.0
 
 
 #: Sends an alert; False when it was not delivered everywhere.
@@ -47,6 +50,9 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
     async def do_details(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
         return await fetch_details(link, int(job.payload["order_id"]))
+
+    async def do_check(job: Job) -> Outcome[Any]:
+        return await watch.check(await channels.link(job.property_id))
 
     async def do_sync(job: Job) -> Outcome[Any]:
         asked = job.payload.get("sync_id")
@@ -78,8 +84,9 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
         work.PUSH: _noting(channels, OUTBOUND, do_push),
         work.ALERT: do_alert,
         work.POLL: _noting(channels, INBOUND, do_poll),
-        work.PULL: do_pull,
-        work.DETAILS: do_details,
+        work.PULL: _noting(channels, INBOUND, do_pull),
+        work.DETAILS: _noting(channels, INBOUND, do_details),
+        work.CHECK: _noting(channels, INBOUND, do_check),
         work.SYNC: do_sync,
         work.PRUNE: do_prune,
     }
@@ -91,9 +98,11 @@ def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
     async def noted(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
         before = link.connector.requests_made
+        if watch.is_held(link.config) and job.kind != work.CHECK:
+            return watch.HELD
         outcome = await handler(job)
         await note_answer(link, direction, outcome, before)
-        return outcome
+        return patient(outcome)
 
     return noted
 
@@ -140,6 +149,7 @@ _WORDS = {
     work.POLL: "fetching bookings",
     work.PULL: "fetching a booking",
     work.DETAILS: "fetching remarks and services",
+    work.CHECK: "looking whether the shop is as it was",
     work.SYNC: "a synchronisation",
     work.PRUNE: "tidying the log",
 }
@@ -150,6 +160,12 @@ async def peek(tx: Tx) -> None:
     for config in await repository.enabled_configs(tx.session):
         if config.sync_reservations_inbound:
             await work.queue_poll(tx, config.property_id)
+
+
+async def check(tx: Tx) -> None:
+    """Queue a look whether each shop is still as it was: hotel, currency, zone, clock, rights."""
+    for config in await repository.enabled_configs(tx.session):
+        await work.queue_check(tx, config.property_id)
 
 
 async def start_due_syncs(tx: Tx) -> None:

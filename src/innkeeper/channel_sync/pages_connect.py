@@ -14,7 +14,7 @@ from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.pages_frame import ROOT, Notice, draw, go, instant
 from innkeeper.channel_sync.pages_mappings import Pair, pairs
 from innkeeper.channel_sync.schemas import ConfigOut, GoLiveIn
-from innkeeper.channel_sync.settings import SKEW_WORTH_A_WORD
+from innkeeper.channel_sync.watch import SKEW_WORTH_A_WORD
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.money import quantize
 from innkeeper.domain.outcome import Done, Refused

@@ -12,8 +12,9 @@ from innkeeper.channel_sync.outbound import push
 from innkeeper.channel_sync.preview import Nights, side_by_side
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.room_types import suggest
-from innkeeper.channel_sync.settings import facts_document, findings
+from innkeeper.channel_sync.settings import findings
 from innkeeper.channel_sync.tables import Config
+from innkeeper.channel_sync.watch import facts_document, unused_purposes
 from innkeeper.channel_sync.work import queue_scheduled
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import BrokerFacts, ChannelRoomType
@@ -118,7 +119,15 @@ async def go_live(channels: Channels, property_id: UUID, mode: str, by: str) -> 
     if mode not in MODES:
         raise Invalid.field("mode", f"{mode!r} is not one of {', '.join(MODES)}.")
     plan = await rehearse(channels, property_id)
-    missing = plan["qloapps"]["missing_permissions"]
+    async with channels.database.read() as session:
+        unused = unused_purposes(await require_config(session, property_id))
+    missing = [right for right in plan["qloapps"]["missing_permissions"] if right["purpose"] not in unused]
+    if mode == "live" and not plan["qloapps"]["hotel_known"]:
+        raise RuleRefused(
+            "QloApps has no such hotel, or has switched it off.",
+            code="WRONG_HOTEL",
+            action="Correct qloapps_hotel_id with PUT /api/qloapps/config, or switch the hotel on in QloApps.",
+        )
     if mode == "live" and missing:
         rights = ", ".join(f"{right['method']} {right['resource']}" for right in missing)
         raise RuleRefused(

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from innkeeper.channel_sync import drift, repository
+from innkeeper.channel_sync import drift, repository, watch
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.availability_out import remove_blocks as release_all
 from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
-from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, note_contact
+from innkeeper.channel_sync.contacts import CUT_OFF, INBOUND, OUTBOUND, note_answer, note_contact
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
@@ -157,7 +157,11 @@ async def run_in_lane(
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)
-    for part in _parts(request, link.config):
+    held = watch.is_held(link.config)
+    if held:
+        outcome = watch.HELD
+        result.fail(watch.HELD.reason)
+    for part in () if held else _parts(request, link.config):
         before = link.connector.requests_made
         outcome = await part(link, request, result)
         await note_answer(link, INBOUND if part in _READING else OUTBOUND, outcome, before)
@@ -249,7 +253,7 @@ _READING = frozenset((_room_types, _inbound))
 
 def _is_down(outcome: Outcome[Any]) -> bool:
     """Whether the far side cannot be spoken to at all, so that the next reservation would fare no better."""
-    return isinstance(outcome, Later | Unknown) or (isinstance(outcome, Refused) and outcome.code == "ACCESS")
+    return isinstance(outcome, Later | Unknown) or (isinstance(outcome, Refused) and outcome.code in CUT_OFF)
 
 
 async def _begin(link: Link, request: Request, sync_id: UUID | None) -> UUID:

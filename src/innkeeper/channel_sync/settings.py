@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari_repository, repository
+from innkeeper.channel_sync import ari_repository, repository, watch
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.contacts import INBOUND, note_contact
 from innkeeper.channel_sync.tables import Config
+from innkeeper.channel_sync.work import queue_check
 from innkeeper.domain.channel import BrokerFacts
 from innkeeper.domain.errors import FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
@@ -44,8 +44,8 @@ SETTABLE = frozenset(
     )
 )
 
-#: Seconds by which the shop's clock may differ before somebody is told.
-SKEW_WORTH_A_WORD = 120
+#: What leads to the shop; whoever changes it wants to know at once whether it is right now.
+_CONNECTION = frozenset(("base_url", "api_key", "qloapps_hotel_id"))
 
 
 async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any]) -> Config:
@@ -76,6 +76,9 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
             config.mode, config.approved_plan, config.approved_at = "rehearsal", None, None
             await repository.forget_cursor(tx.session, property_id)
             await ari_repository.distrust_all(tx.session, property_id)
+            config.shop_facts = {}
+        if before[0] is not None and _CONNECTION & values.keys() and config.sync_enabled:
+            await queue_check(tx, property_id)
         await tx.session.flush()
         await tx.session.refresh(config)
         return config
@@ -94,19 +97,8 @@ async def test_connection(channels: Channels, property_id: UUID) -> Outcome[Brok
     async with channels.database.write() as tx:
         await note_contact(tx, link, answer, INBOUND)
         if isinstance(answer, Done):
-            config = await repository.config(tx.session, property_id)
-            if config is not None:
-                config.shop_facts = facts_document(answer.value)
+            await watch.note_facts(tx, link, answer.value)
     return answer
-
-
-def facts_document(facts: BrokerFacts) -> dict[str, Any]:
-    """Return what is kept of a connection test."""
-    document = asdict(facts)
-    document["languages"] = list(facts.languages)
-    document["missing_permissions"] = [asdict(permission) for permission in facts.missing_permissions]
-    document["warnings"] = list(facts.warnings)
-    return document
 
 
 def findings(facts: BrokerFacts, currency: str, timezone: str) -> list[str]:
@@ -120,7 +112,7 @@ def findings(facts: BrokerFacts, currency: str, timezone: str) -> list[str]:
         sentences.append(f"The shop sells in {facts.currency} and the house keeps its books in {currency}.")
     if facts.timezone != timezone:
         sentences.append(f"The shop's clock is in {facts.timezone} and the house's in {timezone}.")
-    if abs(facts.clock_skew_seconds) > SKEW_WORTH_A_WORD:
+    if abs(facts.clock_skew_seconds) > watch.SKEW_WORTH_A_WORD:
         minutes = round(facts.clock_skew_seconds / 60)
         sentences.append(f"The shop's clock is {minutes} minutes off; correct the time of its server.")
     return [*sentences, *facts.warnings]

@@ -17,9 +17,10 @@ DETAILS = "channel.details"
 SYNC = "channel.sync"
 PRUNE = "channel.prune"
 ALERT = "channel.alert"
+CHECK = "channel.check"
 
 #: Lower runs first: what a guest or a clerk waits for overtakes what only completes the picture.
-_PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, DETAILS: 70, PRUNE: 90}
+_PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, CHECK: 28, DETAILS: 70, PRUNE: 90}
 
 
 async def queue_push(tx: Tx, property_id: UUID, reservation_id: UUID) -> UUID:
@@ -36,6 +37,11 @@ async def queue_refused(tx: Tx, property_id: UUID) -> None:
 async def queue_poll(tx: Tx, property_id: UUID) -> UUID:
     """Fetch what has changed there."""
     return await _queue(tx, POLL, property_id, str(property_id), {})
+
+
+async def queue_check(tx: Tx, property_id: UUID) -> UUID:
+    """Look whether the shop is still the one that was connected."""
+    return await _queue(tx, CHECK, property_id, str(property_id), {})
 
 
 async def queue_pull(tx: Tx, property_id: UUID, order_id: int) -> UUID:

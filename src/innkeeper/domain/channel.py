@@ -310,16 +310,24 @@ class PriceTerms:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One right of the key: which resource, which method, whether granted."""
+    """One right of the key: which resource, which method, whether granted.
+
+    `purpose` is set where only one function needs it: `availability` or `rates`.
+    """
 
     resource: str
     method: str
     granted: bool
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerFacts:
-    """What a connection test learns about the other side. `clock_skew_seconds` is theirs minus ours."""
+    """What a connection test learns about the other side. `clock_skew_seconds` is theirs minus ours.
+
+    `hotel_known` is false when the other side answers and has no such hotel, or has switched it off; `repeated_hour`
+    is true while its clock shows an hour for the first or second of two times, in the night when it is put back.
+    """
 
     version: str
     hotel_name: str
@@ -330,3 +338,5 @@ class BrokerFacts:
     clock_skew_seconds: float
     missing_permissions: tuple[Permission, ...]
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    hotel_known: bool = True
+    repeated_hour: bool = False

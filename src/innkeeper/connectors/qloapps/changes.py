@@ -32,6 +32,8 @@ _CURSOR_VERSION = 1
 _HASH_BYTES = 6
 #: Orders of other hotels that are remembered, so that a busy neighbour in the same shop costs no requests.
 _FOREIGN_LIMIT = 100_000
+#: A clock that runs so much slower than ours between two looks was put back.
+_PUT_BACK = timedelta(seconds=30)
 #: By how many rows at most the first page is larger than usual.
 _SPARE_LIMIT = 50_000
 
@@ -131,6 +133,8 @@ class _Run:
     #: What the cursor knows as delivered: hashes, and up to which time of change they reach.
     seen: frozenset[int]
     seen_until: str
+    #: When the last run listed, by our own clock, as UTC.
+    looked_at: str
     #: Rows that bookings were read from before their list came to them, by list and id.
     expected: dict[tuple[str, int], _Row] = field(default_factory=dict)
     touched: dict[int, _Touched] = field(default_factory=dict)
@@ -238,6 +242,7 @@ class QloAppsChanges:
             whole=starts == [shop_time.BEGINNING] * 2,
             seen=_unpack(str(state.get("seen", ""))),
             seen_until=str(state.get("seen_until", "")),
+            looked_at=str(state.get("looked_at", "")),
         )
 
     async def _list_more(self, run: _Run) -> None:
@@ -256,9 +261,30 @@ class QloAppsChanges:
                 run.listed_at = self._reader.client.access_time
                 now = shop_time.to_shop(datetime.fromtimestamp(run.listed_at, UTC), self._zone)
                 run.kept_from = shop_time.poll_start(now, self._settings.overlap_seconds, self._zone)
+                if self._put_back(run):
+                    orders += await self._order_page(run.orders)
             self._take_orders(run, orders)
         if first or not orders_next:
             self._take_lines(run, await self._line_page(run.lines))
+
+    def _put_back(self, run: _Run) -> bool:
+        """Begin earlier when the shop's clock was put back since the last look, and say whether it was.
+
+        What was stamped by the new time lies before the point that was reached by the old one. Where the new clock
+        stood at the last look follows from how long ago that was by ours.
+        """
+        last, reached = shop_time.parse(run.looked_at), shop_time.to_utc(max(run.progress), self._zone)
+        if last is None or reached is None or run.listed_at is None:
+            return False
+        elapsed = self._reader.client.now() - last.replace(tzinfo=UTC)
+        stood = datetime.fromtimestamp(run.listed_at, UTC) - elapsed
+        if reached - stood < _PUT_BACK:
+            return False
+        start = shop_time.poll_start(shop_time.to_shop(stood, self._zone), self._settings.overlap_seconds, self._zone)
+        run.orders = _Stream(start, self._settings.order_list_size, run.orders.spare)
+        run.lines = _Stream(start, self._settings.line_list_size, run.lines.spare)
+        run.kept_from = min(run.kept_from, start)
+        return True
 
     async def _order_page(self, stream: _Stream[OrderRow]) -> list[OrderRow]:
         query = {"date": "1", **stream.query(), "display": f"[{ORDER_FIELDS}]"}
@@ -364,6 +390,7 @@ class QloAppsChanges:
             "lines": points[1],
             "seen": _pack(run.delivered),
             "seen_until": max(run.delivered.values(), default=""),
+            "looked_at": run.looked_at if more else self._reader.client.now().strftime(shop_time.FORMAT),
             **({"facts": facts.to_json()} if facts else {}),
         }
 

@@ -108,6 +108,10 @@ class QloAppsClient:
         """Close the connections."""
         await self._http.aclose()
 
+    def now(self) -> datetime:
+        """Return the present instant by our own clock."""
+        return self._clock()
+
     def server_now(self) -> datetime:
         """Return the present instant by the other side's clock, as far as it has told it."""
         return datetime.fromtimestamp(self._clock().timestamp() + self.clock_skew_seconds, UTC)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from innkeeper.connectors.qloapps.errors import QloAppsAuthenticationError, QloAppsError, QloAppsNotFoundError
 from innkeeper.connectors.qloapps.reader import SNAPSHOT_RESOURCES, SNAPSHOT_VERSION, QloAppsReader
+from innkeeper.connectors.qloapps.shop_time import fold_length
 from innkeeper.connectors.qloapps.wire import text_of
 from innkeeper.domain.channel import BrokerFacts, Permission
 
@@ -29,6 +30,13 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "languages": ("GET",),
 }
 
+#: Rooms are kept from sale there by room lines without an order: on the snapshot all of them, on 1.7.0 those whose run
+#: of nights is shorter or longer than the type's stays may be.
+BLOCKING: Mapping[str, tuple[str, ...]] = {"room_bookings": ("POST", "DELETE")}
+
+#: Resources that only one function of ours needs.
+_PURPOSES = {"feature_prices": "rates"}
+
 #: A clock that is further off than this makes check-in times and cursors doubtful.
 SKEW_WARNING_SECONDS = 120.0
 
@@ -36,15 +44,11 @@ SKEW_WARNING_SECONDS = 120.0
 async def describe(reader: QloAppsReader) -> BrokerFacts:
     """Return what a connection test learns. Raises QloAppsError when the key or the address is refused."""
     granted = await _granted(reader)
-    missing = tuple(
-        Permission(resource, method, granted=False)
-        for resource, methods in NEEDED.items()
-        for method in methods
-        if method not in granted.get(resource, ())
-    )
+    missing = _lacking(NEEDED, granted)
+    blocking = _lacking(BLOCKING, granted, "availability")
     lacking = {permission.resource for permission in missing if permission.method == "GET"}
     warnings: list[str] = []
-    hotel_name = await _hotel_name(reader, warnings) if "hotels" not in lacking else ""
+    hotel_name, hotel_known = await _hotel(reader, warnings) if "hotels" not in lacking else ("", True)
     languages: tuple[str, ...] = ()
     if "languages" not in lacking:
         rows = await reader.client.rows("languages", "languages", {"display": "[id,iso_code]"})
@@ -53,13 +57,23 @@ async def describe(reader: QloAppsReader) -> BrokerFacts:
     if abs(skew) > SKEW_WARNING_SECONDS:
         warnings.append(f"QloApps' clock is {abs(skew):.0f} seconds {'ahead' if skew > 0 else 'behind'}.")
     if {"configurations", "currencies"} & lacking:
-        return BrokerFacts("unknown", hotel_name, "", "", languages, True, skew, missing, tuple(warnings))
+        missing += blocking
+        return BrokerFacts("unknown", hotel_name, "", "", languages, True, skew, missing, tuple(warnings), hotel_known)
     facts = await reader.facts(fresh=True)
     version = facts.version or (SNAPSHOT_VERSION if SNAPSHOT_RESOURCES & set(granted) else "unknown")
     if facts.price_fault:
         warnings.append("This version stores stay prices wrongly (times N/(N-1)); Innkeeper compensates and checks.")
     if version == "unknown":
         warnings.append("QloApps does not tell its version; prices are checked after every write.")
+    if version.startswith("1.7") and blocking:
+        rights = " and ".join(permission.method for permission in blocking)
+        warnings.append(
+            f"The key may not {rights} room_bookings, so room types with a shortest or longest stay cannot always be "
+            "kept from sale: grant it under Advanced Parameters > Webservice in the shop's back office."
+        )
+    else:
+        missing += blocking
+    wall = reader.client.server_now().astimezone(facts.zone).replace(tzinfo=None)
     return BrokerFacts(
         version=version,
         hotel_name=hotel_name,
@@ -70,6 +84,19 @@ async def describe(reader: QloAppsReader) -> BrokerFacts:
         clock_skew_seconds=skew,
         missing_permissions=missing,
         warnings=tuple(warnings),
+        hotel_known=hotel_known,
+        repeated_hour=bool(fold_length(wall, facts.zone)),
+    )
+
+
+def _lacking(
+    needed: Mapping[str, tuple[str, ...]], granted: Mapping[str, set[str]], purpose: str = ""
+) -> tuple[Permission, ...]:
+    return tuple(
+        Permission(resource, method, granted=False, purpose=purpose or _PURPOSES.get(resource, ""))
+        for resource, methods in needed.items()
+        for method in methods
+        if method not in granted.get(resource, ())
     )
 
 
@@ -87,15 +114,17 @@ async def _granted(reader: QloAppsReader) -> dict[str, set[str]]:
     return granted
 
 
-async def _hotel_name(reader: QloAppsReader, warnings: list[str]) -> str:
+async def _hotel(reader: QloAppsReader, warnings: list[str]) -> tuple[str, bool]:
+    """Return the hotel's name, and whether QloApps has it and sells it."""
     try:
         document = await reader.client.get_json(f"hotels/{reader.hotel_id}", {"language": "1"})
         hotel = document["hotel"]
     except QloAppsNotFoundError:
         warnings.append(f"QloApps has no hotel with the id {reader.hotel_id}.")
-        return ""
+        return "", False
     except QloAppsAuthenticationError:
-        return ""
-    if not int(hotel.get("active") or 0):
+        return "", True
+    active = bool(int(hotel.get("active") or 0))
+    if not active:
         warnings.append("The hotel is switched off in QloApps.")
-    return text_of(hotel.get("hotel_name"))
+    return text_of(hotel.get("hotel_name")), active
