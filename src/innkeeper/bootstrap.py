@@ -45,6 +45,7 @@ from innkeeper.jobs.worker import Handler, Worker
 from innkeeper.room_charge import api as charge_api
 from innkeeper.room_charge import api_guests as charge_guests_api
 from innkeeper.room_charge import api_settings as charge_settings_api
+from innkeeper.room_charge import erasing as charge_erasing
 from innkeeper.room_charge import jobs as charge_jobs
 from innkeeper.room_charge import repository as charge_repository
 from innkeeper.room_charge import overview as charge_overview
@@ -151,7 +152,7 @@ def build(settings: Settings) -> Container:
     keyring = settings.keyring()
     channels = Channels(database, keyring, qloapps_connector)
     systems = Systems(database, keyring, pms_factories(database), hotel_facts, link_seconds=_LINK_SECONDS)
-    database.subscribers.append(channel_on_event)
+    database.subscribers += [channel_on_event, charge_erasing.on_event]
     return Container(settings, database, keyring, channels, systems, Alerts(settings.alerts), mail_server)
 
 

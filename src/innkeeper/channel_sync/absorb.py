@@ -19,7 +19,7 @@ from innkeeper.channel_sync.agreement import (
 )
 from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.conflicts import Merge, merge
-from innkeeper.channel_sync.customers import ORIGIN, guest_of
+from innkeeper.channel_sync.customers import ORIGIN, guest_of, is_erased
 from innkeeper.channel_sync.drafts import house_draft, new_key
 from innkeeper.channel_sync.logs import conflict_document, decisions, guest_decision, inbound_log
 from innkeeper.channel_sync.result import SyncResult
@@ -268,7 +268,8 @@ def _write_log(book: Book, booking: ChannelBooking, local_id: UUID, operation: s
 
 
 def _log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> SyncLog:
-    row = inbound_log(book.property_id, booking, local_id, operation, book.sync_state_id)
     customer = book.customers.get(booking.customer.customer_id) if booking.customer else None
+    kept = customer is None or not is_erased(customer)
+    row = inbound_log(book.property_id, booking, local_id, operation, book.sync_state_id, with_guest=kept)
     row.response_data = {**decision, **guest_decision(customer)}
     return row

@@ -1,6 +1,6 @@
 """What channel sync does when the house announces a change: it puts work on the queue, in the same transaction."""
 
-from innkeeper.channel_sync import ari_work, overbooked, repository
+from innkeeper.channel_sync import ari_work, erasing, overbooked, repository
 from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.work import queue_push
 from innkeeper.house import events as house_events
@@ -15,6 +15,9 @@ _RESERVATIONS = frozenset(
 async def on_event(tx: Tx, event: Event) -> None:
     """Queue the push of what changed here; a reservation that came from there is not sent back, its nights are."""
     sent = False
+    if event.name == house_events.GUEST_ERASED:
+        await erasing.forget(tx, event)
+        return
     await overbooked.follow(tx, event)
     if event.name in _RESERVATIONS and event.origin != ORIGIN:
         config = await repository.config_once(tx.session, event.property_id)

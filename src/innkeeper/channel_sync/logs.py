@@ -51,9 +51,13 @@ def inbound_log(
     sync_state_id: UUID | None,
     *,
     error: str | None = None,
+    with_guest: bool = True,
 ) -> SyncLog:
-    """Return the row for one booking that was read; with `error` it is a failure."""
-    personal = {"personal": customer_document(booking.customer)} if booking.customer else {}
+    """Return the row for one booking that was read; with `error` it is a failure.
+
+    `with_guest` is false for one whose data were erased.
+    """
+    personal = {"personal": customer_document(booking.customer)} if booking.customer and with_guest else {}
     return SyncLog(
         **personal,
         property_id=property_id,

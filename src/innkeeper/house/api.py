@@ -14,7 +14,18 @@ from innkeeper.access.http import Db, IfMatch, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
 from innkeeper.domain.money import check_currency
-from innkeeper.house import availability, folios, guests, intake, properties, rates, repository, reservations, rooms
+from innkeeper.house import (
+    availability,
+    erasing,
+    folios,
+    guests,
+    intake,
+    properties,
+    rates,
+    repository,
+    reservations,
+    rooms,
+)
 from innkeeper.house.schemas import (
     CheckIn,
     CheckOut,
@@ -347,6 +358,22 @@ async def change_guest(
         before = guests.draft_of(await guests.get(tx.session, property_id, guest_id))
         guest = await guests.update(tx, property_id, guest_id, intake.guest_draft(body, before))
     return GuestOut.of(guest)
+
+
+@router.post("/guests/{guest_id}/erase", summary="Erase a guest's personal data")
+async def erase_guest(guest_id: UUID, database: Db, property_id: PropertyId, caller: Manager) -> GuestOut:
+    """Erase who the guest was, here and in every log; stays and amounts remain. 409 while he is in house or expected.
+
+    What QloApps or another system holds of him is not reached: erase him there too.
+    """
+    async with database.write() as tx:
+        count = await erasing.erase(tx, property_id, guest_id)
+        detail = {"reservations": count}
+        await audit.record(tx, caller, "guest.erased", "guest", guest_id, detail, property_id=property_id)
+        await tx.session.flush()
+        guest = await guests.get(tx.session, property_id, guest_id)
+        await tx.session.refresh(guest)
+        return GuestOut.of(guest)
 
 
 # --- reservations -----------------------------------------------------------------------------------------------------

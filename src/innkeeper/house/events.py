@@ -14,6 +14,7 @@ RESERVATION_CANCELLED = "reservation.cancelled"
 ROOM_TYPE_UPDATED = "room_type.updated"
 RATE_UPDATED = "rate.updated"
 GUEST_UPDATED = "guest.updated"
+GUEST_ERASED = "guest.erased"
 
 #: All names, for subscribers and documents.
 NAMES = (
@@ -23,6 +24,7 @@ NAMES = (
     ROOM_TYPE_UPDATED,
     RATE_UPDATED,
     GUEST_UPDATED,
+    GUEST_ERASED,
 )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -292,6 +292,29 @@ async def last_revision(session: AsyncSession, property_id: UUID, day: date) -> 
     """Return the newest signing of a day, whether it stands or was reopened."""
     query = select(Reconciliation).where(Reconciliation.property_id == property_id, Reconciliation.date == day)
     return await session.scalar(query.order_by(Reconciliation.revision.desc()).limit(1).with_for_update())
+
+
+async def charges_of_guest(
+    session: AsyncSession, property_id: UUID, guest_id: str, reservation_ids: Sequence[str]
+) -> Sequence[RoomCharge]:
+    """Return every charge of a guest: those that name him, and those to his reservations."""
+    query = select(RoomCharge).where(
+        RoomCharge.property_id == property_id,
+        or_(RoomCharge.guest_id == guest_id, RoomCharge.reservation_id.in_(list(reservation_ids))),
+    )
+    return (await session.scalars(query.with_for_update())).all()
+
+
+async def delete_signatures(session: AsyncSession, charge_ids: Sequence[UUID]) -> None:
+    """Delete the pictures of signatures of these charges."""
+    await session.execute(delete(Signature).where(Signature.room_charge_id.in_(list(charge_ids))))
+
+
+async def delete_profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -> None:
+    """Delete what is kept of a guest's profile in the PMS."""
+    await session.execute(
+        delete(LocalProfile).where(LocalProfile.property_id == property_id, LocalProfile.pms_guest_id == pms_guest_id)
+    )
 
 
 async def profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -> LocalProfile | None:
