@@ -12,7 +12,7 @@ from innkeeper.domain.money import format_amount
 from innkeeper.room_charge import queue, repository
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import Refusal
-from innkeeper.room_charge.pages_words import Line, at_start, lines, pms_name
+from innkeeper.room_charge.pages_words import Line, as_seen, at_start, lines, pms_name
 from innkeeper.room_charge.tables import PostingStatus
 from innkeeper.web.overview import Figure, Provider, Row, Section, Stuck
 from innkeeper.web.pages import Money
@@ -43,7 +43,7 @@ async def _section(session: AsyncSession, link: Link, caller: Caller) -> Section
         for one in lines(waiting, link, caller)
         if one.standing.state in (State.NEEDS_YOU, State.IN_DOUBT) and one.row.next_attempt_at is None
     ]
-    pms = queue.pms_state(await repository.config(session, link.property_id))
+    pms = as_seen(queue.pms_state(await repository.config(session, link.property_id)), waiting)
     state, sentence = _state(link, pms, len(stuck), total)
     is_waiter = not caller.role.at_least(Role.FRONT_DESK)
     return Section(

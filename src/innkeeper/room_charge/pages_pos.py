@@ -70,6 +70,8 @@ class Check(BaseModel):
     key_card: str = ""
     #: Look at what the PMS said a moment ago, with other amounts.
     again: bool = False
+    #: The PMS did not answer when the room was looked up.
+    away: bool = False
 
     def amount(self, name: str) -> str:
         """Return an amount as the API takes it; blank is nothing, and a comma is a point."""
@@ -154,10 +156,10 @@ async def guest(request: Request, caller: CurrentServer, hotel: Hotel, check: Ch
         known = link.systems.last_seen(link.property_id, check.room)
         if known is None:
             return _guest_problem(request, link, check, away)
-        return await _guests(request, link, caller, check, known, away)
+        return await _guests(request, link, caller, check, known, away=True)
     except InnkeeperError as error:
         return _guest_problem(request, link, check, error)
-    return await _guests(request, link, caller, check, status)
+    return await _guests(request, link, caller, check, status, away=seen is not None and check.away)
 
 
 @router.post("/card")
@@ -172,7 +174,7 @@ async def card(request: Request, caller: CurrentServer, hotel: Hotel, check: Che
 
 
 async def _guests(
-    request: Request, link: Link, caller: Caller, check: Check, status: RoomStatus, away: PmsAway | None = None
+    request: Request, link: Link, caller: Caller, check: Check, status: RoomStatus, *, away: bool = False
 ) -> HTMLResponse:
     order = _judged(link, caller, check)
     found = await pages_pos_guest.views(link, status, order)
@@ -200,9 +202,12 @@ async def _guests(
 
 
 def _judged(link: Link, caller: Caller, check: Check) -> Order:
-    """Return what the rules are asked about: the check, its part for the room, or nothing yet."""
+    """Return what the rules are asked about: the check as far as it is typed, its part for the room, or nothing yet."""
+    missing = {
+        name: "-" for name in ("reference", "room", "outlet", "check_number") if not getattr(check, name).strip()
+    }
     try:
-        order = check.order(link, caller)
+        order = check.model_copy(update=missing).order(link, caller)
         if not check.split:
             return order
         if order.room_amount is not None and 0 < order.room_amount <= order.total:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentManager, CurrentServer
@@ -20,7 +20,7 @@ from innkeeper.room_charge import pages_pos_guest, queue, receipts, repository, 
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
-from innkeeper.room_charge.pages_words import acts, is_finished, lines, pms_name, standing
+from innkeeper.room_charge.pages_words import acts, as_seen, is_finished, lines, pms_name, standing
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.problems import problem
@@ -33,7 +33,7 @@ QUEUE_PAGE = 200
 
 
 class Filter(BaseModel):
-    """What the list is narrowed to; blank is all. A filter that cannot be understood finds nothing and says so."""
+    """What the list is narrowed to; blank is all, and so is what cannot be understood."""
 
     model_config = ConfigDict(extra="ignore", str_max_length=100, str_strip_whitespace=True)
 
@@ -42,12 +42,19 @@ class Filter(BaseModel):
     day: str = ""
     room: str = ""
     reference: str = ""
-    page: int = 1
+    page: int = Field(1, ge=1, le=1_000_000)
+    #: What the page shows already.
+    version: str = ""
+
+    def narrowed(self) -> dict[str, str]:
+        """Return the filters that are set, as they stand in an address."""
+        names = ("status", "outlet", "day", "room", "reference")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
     @property
     def is_set(self) -> bool:
         """Whether anything is narrowed."""
-        return any((self.status, self.outlet, self.day, self.room, self.reference))
+        return bool(self.narrowed())
 
     def business_date(self) -> date | None:
         """Return the day that was asked for, None for all of them or one that is none."""
@@ -66,31 +73,17 @@ async def index(
 ) -> HTMLResponse:
     """Show what is stuck, and below it every posting."""
     link = await systems_of(request).link(hotel.id)
-    queue_html, version = await _queue(request, link, caller)
-    page = max(chosen.page, 1)
-    async with link.database.read() as session:
-        rows, total = await repository.page_of_charges(
-            session,
-            link.property_id,
-            limit=PAGE,
-            offset=(page - 1) * PAGE,
-            statuses=[chosen.status] if chosen.status in set(PostingStatus) else (),
-            room_number=chosen.room or None,
-            outlet_code=chosen.outlet or None,
-            business_date=chosen.business_date(),
-            pos_reference=chosen.reference or None,
-        )
+    shown = await _shown(request, link, caller, chosen)
     return render(
         request,
         "postings/index.html",
-        queue_html=queue_html,
-        version=version,
-        postings=lines([(None, row) for row in rows], link, caller),
-        total=total,
-        page=page,
-        pages=max(1, -(-total // PAGE)),
+        queue_html=shown.queue,
+        list_html=shown.list,
+        version=shown.version,
+        out_of_band=False,
         chosen=chosen,
-        query={name: value for name, value in chosen.model_dump(exclude={"page"}).items() if value},
+        page=chosen.page,
+        query=chosen.narrowed(),
         outlets=link.outlets,
         statuses=list(PostingStatus),
     )
@@ -98,14 +91,21 @@ async def index(
 
 @router.get("/queue")
 async def queue_part(
-    request: Request, caller: CurrentServer, hotel: Hotel, version: Annotated[str, Query(max_length=40)] = ""
+    request: Request, caller: CurrentServer, hotel: Hotel, chosen: Annotated[Filter, Query()]
 ) -> Response:
-    """Answer 204 while the queue is as it is shown."""
+    """Answer 204 while the queue and the list are as they are shown."""
     link = await systems_of(request).link(hotel.id)
-    html, current = await _queue(request, link, caller)
-    if current == version:
+    shown = await _shown(request, link, caller, chosen)
+    if shown.version == chosen.version:
         return Response(status_code=204)
-    return render(request, "postings/refreshed.html", queue_html=html, version=current)
+    return render(
+        request,
+        "postings/refreshed.html",
+        queue_html=shown.queue,
+        list_html=shown.list,
+        version=shown.version,
+        out_of_band=True,
+    )
 
 
 @router.post("/retry-all")
@@ -115,26 +115,56 @@ async def retry_all(request: Request, caller: CurrentManager, hotel: Hotel) -> R
     return RedirectResponse("/postings", status_code=303)
 
 
-async def _queue(request: Request, link: Link, caller: Caller) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The two parts of the page that keep themselves fresh."""
+
+    queue: str
+    list: str
+
+    @property
+    def version(self) -> str:
+        """A mark of what is shown."""
+        return hashlib.sha256(f"{self.queue}{self.list}".encode()).hexdigest()[:16]
+
+
+async def _shown(request: Request, link: Link, caller: Caller, chosen: Filter) -> _Shown:
     async with link.database.read() as session:
-        rows, total = await repository.page_of_queue(session, link.property_id, limit=QUEUE_PAGE, offset=0)
-        config = await repository.config(session, link.property_id)
-        state = queue.pms_state(config)
-    html = bytes(
-        render(
-            request,
-            "postings/queue.html",
-            waiting=lines(rows, link, caller),
-            total=total,
-            pms_state=state,
-            pms=pms_name(link.pms_type),
-            pms_type=link.pms_type,
-            outlets=link.outlets,
-            may_mend=caller.role.at_least(Role.MANAGER),
-            now=link.now(),
-        ).body
-    ).decode()
-    return html, hashlib.sha256(html.encode()).hexdigest()[:16]
+        waiting, waiting_total = await repository.page_of_queue(session, link.property_id, limit=QUEUE_PAGE, offset=0)
+        state = as_seen(queue.pms_state(await repository.config(session, link.property_id)), waiting)
+        rows, total = await repository.page_of_charges(
+            session,
+            link.property_id,
+            limit=PAGE,
+            offset=(chosen.page - 1) * PAGE,
+            statuses=[chosen.status] if chosen.status in set(PostingStatus) else (),
+            room_number=chosen.room or None,
+            outlet_code=chosen.outlet or None,
+            business_date=chosen.business_date(),
+            pos_reference=chosen.reference or None,
+        )
+    html = render(
+        request,
+        "postings/queue.html",
+        waiting=lines(waiting, link, caller),
+        total=waiting_total,
+        pms_state=state,
+        pms=pms_name(link.pms_type),
+        pms_type=link.pms_type,
+        may_mend=caller.role.at_least(Role.MANAGER),
+    )
+    list_html = render(
+        request,
+        "postings/list.html",
+        postings=lines([(None, row) for row in rows], link, caller),
+        total=total,
+        page=chosen.page,
+        pages=max(1, -(-total // PAGE)),
+        chosen=chosen,
+        query=chosen.narrowed(),
+        outlets=link.outlets,
+    )
+    return _Shown(bytes(html.body).decode(), bytes(list_html.body).decode())
 
 
 # --- one posting ------------------------------------------------------------------------------------------------------

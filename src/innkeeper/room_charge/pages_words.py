@@ -1,7 +1,7 @@
-"""Says what a charge's state means to a person: its word, shape and sentence, and what may be done about it."""
+"""Says what the state of a charge and of its PMS means to a person, and what may be done about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from innkeeper.access.caller import Caller
@@ -9,6 +9,7 @@ from innkeeper.access.roles import Role
 from innkeeper.domain.charge import VoidWay
 from innkeeper.room_charge import states
 from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.queue import PmsState
 from innkeeper.room_charge.tables import PostingStatus, QueueEntry, RoomCharge
 from innkeeper.web.pages import write_time
 from innkeeper.web.status import State
@@ -28,6 +29,9 @@ _NAMES = {
 }
 
 
+_CLOSE = "You can close the check."
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a charge stands: `word` beside its shape, a headline, and what it means in sentences."""
@@ -36,8 +40,8 @@ class Standing:
     word: str
     title: str
     sentence: str
-    #: Whether the waiter has nothing more to do with it.
-    closes_check: bool = True
+    #: What the waiter does now.
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +130,17 @@ class _Teller:
     def pending(self) -> Standing:
         row = self.row
         if row.in_doubt and row.claimed_until is not None and row.claimed_until > self.now:
+            told = f"{at_start(self.pms)} is being told at this moment."
             return Standing(
-                State.ON_ITS_WAY,
-                "being sent",
-                "Being posted now",
-                f"{at_start(self.pms)} is being told at this moment. This page shows the answer as it comes.",
-                closes_check=False,
+                State.ON_ITS_WAY, "being sent", "Being posted now", told, "Wait for the answer; it appears here."
             )
         if row.failure_code == states.HELD:
             return Standing(
                 State.NEEDS_YOU,
                 "held",
                 "Kept for later",
-                "Posting by itself is switched off here. The charge is safe and waits until a manager sends the queue. "
-                "You can close the check.",
+                "Posting by itself is switched off here. The charge is safe and waits until a manager sends the queue.",
+                _CLOSE,
             )
         if row.next_attempt_at is None:
             return Standing(State.NEEDS_YOU, "needs you", "Waits for a manager", _sentence(row.failure_reason))
@@ -147,23 +148,22 @@ class _Teller:
         why = f"{at_start(self.pms)} did not answer."
         if row.failure_code not in (None, "CONNECTION_FAILED"):
             why = _sentence(row.failure_reason)
-        sentence = f"{why} The charge is safe and will be {self.again('sent')}. You can close the check."
-        return Standing(State.ON_ITS_WAY, word, "Queued", sentence)
+        sentence = f"{why} The charge is safe and will be {self.again('sent')}."
+        return Standing(State.ON_ITS_WAY, word, "Queued", sentence, _CLOSE)
 
     def unknown(self) -> Standing:
         row = self.row
         if row.next_attempt_at is not None:
             sentence = (
                 f"{at_start(self.pms)} did not answer in time, so nobody can say yet whether it stands on the bill. "
-                f"It will be {self.again('asked')}, and nothing is sent twice. "
-                "You can close the check; do not charge it again."
+                f"It will be {self.again('asked')}, and nothing is sent twice."
             )
         else:
-            sentence = (
-                f"{_sentence(row.failure_reason)} A manager looks into the bill in {self.pms} and says what stands "
-                "there. Do not charge it again."
-            )
-        return Standing(State.IN_DOUBT, "in doubt", "In doubt", sentence)
+            looks = f"A manager looks into the bill in {self.pms} and says what stands there."
+            sentence = f"{_sentence(row.failure_reason)} {looks}"
+        return Standing(
+            State.IN_DOUBT, "in doubt", "In doubt", sentence, "You can close the check; do not charge it again."
+        )
 
     def failed(self) -> Standing:
         row = self.row
@@ -250,3 +250,16 @@ def lines(rows: Sequence[tuple[QueueEntry | None, RoomCharge]], link: Link, call
         Line(row, standing(row, link, now), acts(row, link, caller, queued=entry is not None), entry)
         for entry, row in rows
     ]
+
+
+def as_seen(state: PmsState, waiting: Sequence[tuple[QueueEntry, RoomCharge]]) -> PmsState:
+    """Return how the PMS stands, counting what waits because not even the guest could be looked up."""
+    failed = [
+        (row.last_retry_at or row.created_at, row) for _, row in waiting if row.failure_code == "CONNECTION_FAILED"
+    ]
+    if not failed or state.status == "troubled":
+        return state
+    at, row = max(failed, key=lambda one: one[0])
+    if state.last_contact_at is not None and at <= state.last_contact_at:
+        return state
+    return replace(state, status="troubled", last_failure_at=at, last_failure=row.failure_reason)

@@ -127,7 +127,7 @@
     const guest = chosen();
     const signed = isSigned();
     $("signed").hidden = !signed;
-    $("sign-now").hidden = signed || !guest || !sum;
+    $("sign-now").hidden = signed || guest?.dataset.verdict !== "yes" || !sum;
     for (const name of AMOUNTS) {
       field(name).setCustomValidity(units(field(name).value) === null ? "Write it like 105.00." : "");
     }
@@ -251,7 +251,10 @@
     const guest = chosen();
     const tip = units(field("tip").value) || 0;
     $("signing-for").textContent = `Room ${found()?.dataset.room ?? field("room").value} · ${guest?.dataset.name ?? ""}`;
-    $("signing-total").textContent = `Total ${money(total())}${tip ? ` (incl. ${money(tip)} tip)` : ""}`;
+    const part = field("split").checked ? units(field("room_amount").value) : null;
+    $("signing-total").textContent =
+      `Total ${money(total())}${tip ? ` (incl. ${money(tip)} tip)` : ""}` +
+      (field("split").checked ? `, to the room ${part ? money(part) : "what the limit allows"}` : "");
     $("signing-hint").textContent = "";
     $("typed-name").value = "";
     dialog.showModal();
@@ -464,8 +467,8 @@
     if (isLookUp(elt)) {
       lookingUp = false;
       if (!xhr || xhr.status === 0) {
+        // A recheck that fails leaves the guest as he was shown; the rules are asked again by the charge itself.
         if (elt.id !== "recheck") guestPanel.replaceChildren($("lost-lookup").content.cloneNode(true));
-        then = null;
       } else if (xhr.status >= 400 && !isPage(xhr) && elt.id !== "recheck") guestPanel.innerHTML = emptyPanel;
       draw();
       const next = then;

@@ -1,0 +1,293 @@
+"""The queue says what is stuck, oldest first, and each posting offers the acts that its state and the role allow."""
+
+import re
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from innkeeper.access.roles import Role
+from innkeeper.house import properties
+from innkeeper.room_charge.tables import PostingStatus
+from innkeeper.storage.database import Database
+from tests.room_charge.pictures import SIGNED
+from tests.web.charging import PAGE, PART, Hotel, a_hotel
+
+pytestmark = pytest.mark.anyio
+
+ACTS = ("retry", "settle", "override", "remove", "void")
+
+
+@pytest.fixture
+async def hotel(database: Database) -> AsyncIterator[Hotel]:
+    async with a_hotel(database) as opened:
+        yield opened
+
+
+def offered(page: str) -> set[str]:
+    """Return the acts whose forms the page of a posting has."""
+    return {act for act in ACTS if f'<form class="act-form" id="{act}"' in page}
+
+
+# --- the queue --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_empty_queue_says_so_and_what_it_will_show(hotel: Hotel) -> None:
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get("/postings", headers=PAGE)).text
+    assert "Nothing is stuck" in page
+    assert "Retry all" not in page
+    assert "Every check that is charged to a room stands here" in page
+
+
+async def test_what_waits_stands_oldest_first_with_the_state_of_the_pms(hotel: Hotel) -> None:
+    await hotel.waiting("218")
+    hotel.back()
+    await hotel.world.call("GET", "/rooms/315")
+    await hotel.waiting("315")
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get("/postings", headers=PAGE)).text
+    assert "2 postings pending" in page
+    assert page.index("Sarah Chen") < page.index("Mike Johnson")
+    assert "connection issues" in page
+    assert "Retry all" in page
+    assert "Contact IT" in page
+    assert "Manual post instructions" in page
+
+
+async def test_a_waiter_sees_the_queue_and_mends_nothing(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    async with hotel.inn.browser(Role.SERVER) as client:
+        page = (await client.get("/postings", headers=PAGE)).text
+        one = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+        acts = [
+            (await client.post(f"/postings/{posting['id']}/{act}", data={"landed": "true"}, headers=PART)).status_code
+            for act in ACTS
+        ]
+        all_of_them = await client.post("/postings/retry-all", headers=PART)
+    assert "Sarah Chen" in page
+    assert "Retry all" not in page
+    assert "Other ways" not in page
+    assert offered(one) == set()
+    assert "A manager can retry it" in one
+    assert "Proof" not in one
+    assert (*acts, all_of_them.status_code) == (403,) * 6
+
+
+async def test_one_is_retried_from_the_queue(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    hotel.back()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        answer = await client.post(f"/postings/{posting['id']}/retry", data={"back": "queue"}, headers=PAGE)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/postings")
+        page = (await client.get("/postings", headers=PAGE)).text
+    assert "Nothing is stuck" in page
+    assert (await hotel.world.only()).status is PostingStatus.POSTED
+
+
+async def test_all_are_retried_at_once(hotel: Hotel) -> None:
+    await hotel.waiting()
+    hotel.back()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        assert (await client.post("/postings/retry-all", headers=PAGE)).status_code == 303
+    await hotel.world.work()
+    assert (await hotel.world.only()).status is PostingStatus.POSTED
+
+
+async def test_a_refresh_answers_nothing_until_something_changed_and_then_both_lists(hotel: Hotel) -> None:
+    await hotel.waiting()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get("/postings", headers=PAGE)).text
+        version = re.search(r'id="queue-version" name="version" value="(\w+)"', page)
+        assert version is not None
+        shown = {"version": version.group(1), "page": "1"}
+        assert (await client.get("/postings/queue", params=shown, headers=PART)).status_code == 204
+        hotel.back()
+        await hotel.world.settle()
+        changed = await client.get("/postings/queue", params=shown, headers=PART)
+    assert "Nothing is stuck" in changed.text
+    assert 'id="list" hx-swap-oob' in changed.text
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "found"),
+    [
+        ({}, {"412", "218"}),
+        ({"status": "posted"}, {"412"}),
+        ({"status": "pending"}, {"218"}),
+        ({"room": "218"}, {"218"}),
+        ({"outlet": "BAR"}, {"412"}),
+        ({"day": "2030-06-01"}, {"412", "218"}),
+        ({"day": "2030-06-02"}, set()),
+        ({"reference": "POS-BAR"}, {"412"}),
+        ({"day": "tomorrow"}, {"412", "218"}),
+    ],
+)
+async def test_the_list_is_narrowed(hotel: Hotel, narrowed: dict[str, str], found: set[str]) -> None:
+    await hotel.world.post(outlet_code="BAR", pos_reference="POS-BAR")
+    await hotel.waiting()
+    async with hotel.inn.browser(Role.FRONT_DESK) as client:
+        page = (await client.get("/postings", params=narrowed, headers=PAGE)).text
+    listed = page[page.index('id="list"') :]
+    assert set(re.findall(r'data-label="Room">(\w+)<', listed)) == found
+    if not found:
+        assert "No posting fits these filters." in listed
+
+
+async def test_a_long_list_is_leafed_through_with_its_filters(hotel: Hotel) -> None:
+    for _ in range(51):
+        await hotel.world.post(subtotal="1.00", tip="0")
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get("/postings", params={"room": "412"}, headers=PAGE)).text
+        assert "51 postings, page 1 of 2" in page
+        assert "room=412&amp;page=2" in page
+        second = (await client.get("/postings", params={"room": "412", "page": 2}, headers=PAGE)).text
+    assert second.count('data-label="Room"') == 1
+
+
+# --- one posting ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_proof_is_on_one_page(hotel: Hotel) -> None:
+    posting = (await hotel.world.post(signature=SIGNED)).json()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    row = await hotel.world.only()
+    assert row.signature_hash
+    for told in (
+        row.signature_hash,
+        row.reference,
+        row.content_hash,
+        "Looked up at",
+        "confirmed Mr. James Wilson in room 412",
+        f"/api/pms/postings/{row.id}/signature",
+        "2000",
+        "Sent",
+        "Print this page",
+    ):
+        assert told in page
+    assert offered(page) == {"void"}
+
+
+async def test_a_waiting_charge_can_be_retried_posted_by_hand_or_taken_off_but_not_settled(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    assert offered(page) == {"retry", "override", "remove", "void"}
+    assert "Post this on the bill of room 218" in page
+    assert "2900" in page
+
+
+async def test_a_doubtful_charge_can_be_asked_for_settled_or_taken_back_only(hotel: Hotel) -> None:
+    posting = await hotel.in_doubt()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    assert offered(page) == {"retry", "settle", "void"}
+    assert "Post this on the bill" not in page
+    assert "no answer" in page
+
+
+async def act(hotel: Hotel, posting_id: str, name: str, **typed: str) -> tuple[int, str]:
+    """Do an act by its form, and return the status and the page that follows."""
+    async with hotel.inn.browser(Role.MANAGER, f"manager-{name}") as client:
+        answer = await client.post(f"/postings/{posting_id}/{name}", data=typed, headers=PAGE)
+        if answer.status_code != 303:
+            return answer.status_code, answer.text
+        assert answer.headers["location"] == f"/postings/{posting_id}"
+        return 303, (await client.get(f"/postings/{posting_id}", headers=PAGE)).text
+
+
+async def test_posted_by_hand_is_noted_with_its_number(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    status, page = await act(hotel, posting["id"], "override", pms_transaction_id="55512", reason="posted at the desk")
+    assert status == 303
+    assert "55512" in page
+    assert "manager-override vouches for it" in page
+    assert "posted at the desk" in page
+
+
+async def test_a_reason_that_is_missing_is_asked_for_and_the_rest_stays_typed(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    status, page = await act(hotel, posting["id"], "override", pms_transaction_id="55512")
+    assert status == 422
+    assert "Say why it was posted by hand." in page
+    assert 'value="55512"' in page
+    assert (await hotel.world.only()).status is PostingStatus.PENDING
+
+
+async def test_what_is_taken_off_the_queue_is_not_owed(hotel: Hotel) -> None:
+    posting = await hotel.waiting()
+    status, page = await act(hotel, posting["id"], "remove", reason="paid by card")
+    assert status == 303
+    assert "Nothing is owed" in page
+    assert "paid by card" in page
+    assert offered(page) == set()
+
+
+async def test_a_manager_s_word_settles_what_the_pms_does_not_answer_for(hotel: Hotel) -> None:
+    posting = await hotel.in_doubt()
+    status, page = await act(hotel, posting["id"], "settle", landed="true", evidence="Line 100002 on the bill")
+    assert status == 409
+    assert "may still be working on it" in page
+    assert "Line 100002 on the bill" in page
+    hotel.world.clock.advance(600)
+    async with hotel.inn.browser(Role.MANAGER, "marta") as client:
+        await client.post(
+            f"/postings/{posting['id']}/settle", data={"landed": "true", "evidence": "Line 100002"}, headers=PAGE
+        )
+    row = await hotel.world.only()
+    assert (row.status, row.settled_by) == (PostingStatus.POSTED, "marta")
+
+
+async def test_a_void_is_taken_back_in_the_pms_too(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    status, page = await act(hotel, posting["id"], "void", reason="wrong room")
+    assert status == 303
+    assert "Taken back by manager-void" in page
+    assert "wrong room" in page
+    assert hotel.world.folio() == {}
+
+
+async def test_the_receipt_prints_as_it_is(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    async with hotel.inn.browser(Role.SERVER) as client:
+        page = (await client.get(f"/postings/{posting['id']}/receipt", headers=PAGE)).text
+    assert "Hotel Miramar" in page
+    assert "105.00 USD" in page
+    assert "data-print" in page
+
+
+async def test_another_property_s_posting_does_not_exist(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    other = UUID(int=7)
+    async with hotel.world.database.write() as tx:
+        await properties.ensure_default(tx, "Other House", "UTC", "USD", other)
+    async with hotel.inn.machine(Role.ADMIN, property_id=other) as client:
+        for path in (f"/postings/{posting['id']}", f"/pos/{posting['id']}", f"/postings/{posting['id']}/receipt"):
+            assert (await client.get(path, headers=PAGE)).status_code == 404
+        for name in ACTS:
+            data = {"reason": "mine", "landed": "true", "evidence": "x", "pms_transaction_id": "1"}
+            answer = await client.post(f"/postings/{posting['id']}/{name}", data=data, headers=PART)
+            assert answer.status_code == 404, name
+    assert (await hotel.world.only()).status is PostingStatus.POSTED
+
+
+# --- the overview -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_overview_tells_a_manager_what_is_stuck_and_a_waiter_how_it_stands(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    async with hotel.inn.browser(Role.SERVER) as client:
+        page = (await client.get("/", headers=PAGE)).text
+    assert "Every charge stands on a bill." in page
+    assert "105.00 USD" in page
+    assert f"/postings/{posting['id']}" in page
+    await hotel.world.configure(retry={"max_attempts": 0})
+    stuck = await hotel.waiting()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get("/", headers=PAGE)).text
+    assert "1 thing needs you" in page
+    assert f'href="/postings/{stuck["id"]}">Mend it' in page
