@@ -240,7 +240,7 @@ class PmsConnector(Protocol):
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
         """Take the lines back. Looks first, so voiding twice is harmless, and half a void is finished by the next call.
 
-        After Unknown the next call must wait as after a charge.
+        After Unknown the next call must wait as after a charge. With `draft.keep` the charge stays, once.
         """
         ...
 

@@ -261,7 +261,11 @@ def void_reference(reference: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VoidDraft:
-    """A charge that shall no longer be owed: all lines under `reference`, sold at the aware `sold_at`."""
+    """A charge that shall no longer be owed: all lines under `reference`, sold at the aware `sold_at`.
+
+    With `keep`, each of those lines stays once and only what equals one of them beyond that is taken back: a charge
+    that the PMS holds twice.
+    """
 
     reference: str
     reservation_id: str
@@ -271,6 +275,7 @@ class VoidDraft:
     reason: str
     sold_at: datetime
     employee_id: str = ""
+    keep: tuple[PostedLine, ...] = ()
 
     @property
     def void_reference(self) -> str:
@@ -280,7 +285,7 @@ class VoidDraft:
 
 @dataclass(frozen=True, slots=True)
 class VoidReceipt:
-    """Nothing of the charge is owed any more. `found` says that it was so before this call."""
+    """Nothing of the charge is owed any more, or nothing twice. `found` says that it was so before this call."""
 
     reference: str
     transaction_id: str

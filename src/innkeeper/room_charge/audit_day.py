@@ -17,7 +17,7 @@ from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
-from innkeeper.room_charge import lookup, reconciliation, repository, settings, work
+from innkeeper.room_charge import doubles, lookup, reconciliation, repository, settings, work
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import PmsAway
 from innkeeper.room_charge.reconciliation import Entry
@@ -26,6 +26,9 @@ from innkeeper.storage.database import Tx
 
 #: Days that one report over a period may span.
 LONGEST_PERIOD = 31
+
+#: Without a charge in so long, nothing new can stand twice.
+_LATELY = timedelta(hours=2)
 
 
 async def report(link: Link, day: date) -> dict[str, Any]:
@@ -37,8 +40,8 @@ async def report(link: Link, day: date) -> dict[str, Any]:
     return {**await live(link, day), "signed_off_by": None, "signed_off_at": None, **_history(signed)}
 
 
-async def live(link: Link, day: date) -> dict[str, Any]:
-    """Compare the day with the PMS now. Raises PmsAway, Refusal."""
+async def live(link: Link, day: date, *, mend: bool = False) -> dict[str, Any]:
+    """Compare the day with the PMS now; with `mend`, have taken back what stands twice. Raises PmsAway, Refusal."""
     async with link.database.read() as session:
         charges = await repository.charges_of_days(session, link.property_id, day, day)
         unsettled = await repository.unsettled(session, link.property_id, day)
@@ -49,6 +52,8 @@ async def live(link: Link, day: date) -> dict[str, Any]:
     if lines is None:
         source, lines = "own records", _own_lines(entries, day)
     result = await _compare(link, day, entries, lines)
+    if mend:
+        await doubles.flag(link, [row.id for row in reconciliation.doubled(result)])
     result.differences += [reconciliation.unsettled_difference(row) for row in unsettled]
     recovered = [_recovered(row, attempts[row.id]) for row in charges if _has_recovered(row, attempts.get(row.id))]
     document = reconciliation.document(day, result, link.outlets, _currency(link, charges, lines), recovered)
@@ -151,7 +156,7 @@ async def sign_off(link: Link, caller: Caller, day: date, note: str = "") -> dic
     if signed is not None and signed.reopened_at is None:
         return _signed(signed)
     await _must_be_settled(link, day)
-    document = await live(link, day)
+    document = await live(link, day, mend=True)
     if not document["balanced"] and not note.strip():
         raise Conflict(
             f"The day does not balance: {document['variance']} {document['currency']}.",
@@ -285,12 +290,18 @@ async def period(link: Link, start: date, end: date) -> dict[str, Any]:
     }
 
 
-async def by_itself(link: Link, day: date) -> Outcome[str]:
-    """Compare the day and tell somebody when it does not balance."""
+async def by_itself(link: Link, day: date, *, quiet: bool = False) -> Outcome[str]:
+    """Compare the day, mend what mends itself, and tell somebody when it does not balance, unless `quiet`."""
     try:
-        document = await report(link, day)
+        async with link.database.read() as session:
+            signed = await repository.last_revision(session, link.property_id, day)
+        if signed is not None and signed.reopened_at is None:
+            return Done("signed")
+        document = await live(link, day, mend=True)
     except PmsAway as error:
         return Later(error.detail)
+    if quiet:
+        return Done("looked")
     if not document["balanced"] and link.options.reconciliation.alert_on_variance:
         kinds = Counter(one["kind"] for one in document["exceptions"])
         causes = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items()))
@@ -300,6 +311,19 @@ async def by_itself(link: Link, day: date) -> Outcome[str]:
                 tx, link.property_id, f"variance:{day}", f"{link.hotel.name}: {day} does not balance", body
             )
     return Done("balanced" if document["balanced"] else "differs")
+
+
+async def queue_looks(tx: Tx, systems: Systems) -> Sequence[UUID]:
+    """Queue a look for doubled lines on the open day of each property that charged lately; return the properties.
+
+    A guest who leaves early shall not pay twice because the night's comparison comes later.
+    """
+    queued = []
+    for row in await repository.configs(tx.session):
+        if row.is_active and await repository.charged_since(tx.session, row.property_id, systems.clock() - _LATELY):
+            await work.queue_look(tx, row.property_id)
+            queued.append(row.property_id)
+    return queued
 
 
 async def queue_due(tx: Tx, systems: Systems) -> Sequence[UUID]:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -62,6 +62,11 @@ def void_draft(row: RoomCharge) -> VoidDraft:
         sold_at=row.sold_at,
         employee_id=row.employee_id,
     )
+
+
+def doubled_draft(row: RoomCharge, keep: tuple[PostedLine, ...], doubles: Sequence[PostedLine]) -> VoidDraft:
+    """Return the taking back of what stands twice; `keep` are the lines as they shall stand."""
+    return replace(void_draft(row), lines=(*keep, *doubles), keep=keep, reason="Posted twice")
 
 
 def item_document(item: ChargeItem) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from innkeeper.telemetry.alerts import Alerts
 DUE_SECONDS = 5.0
 #: Seconds between two looks whether a property's hour of reconciliation has passed.
 RECONCILE_SECONDS = 60.0
+#: Seconds between two looks whether the PMS holds a charge of the day twice.
+LOOK_SECONDS = 3600.0
 
 #: Steps of one run: to ask, to send the rest, to take back.
 _STEPS = 4
@@ -38,7 +40,7 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
             if row is None:
                 return Done("somebody else is at it")
             word = row.posting_status
-            if not row.status.is_open or row.next_attempt_at is None or row.next_attempt_at > link.now():
+            if row.next_attempt_at is None or row.next_attempt_at > link.now():
                 break
         return Done(word)
 
@@ -48,6 +50,10 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
     async def do_reconcile(job: Job) -> Outcome[Any]:
         link = await systems.link(job.property_id)
         return await audit_day.by_itself(link, date.fromisoformat(job.payload["date"]))
+
+    async def do_look(job: Job) -> Outcome[Any]:
+        link = await systems.link(job.property_id)
+        return await audit_day.by_itself(link, await link.business_date(), quiet=True)
 
     async def do_print(job: Job) -> Outcome[Any]:
         return await delivery.do_print(await systems.link(job.property_id), job)
@@ -59,6 +65,7 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
         work.SETTLE: do_settle,
         work.ALERT: do_alert,
         work.RECONCILE: do_reconcile,
+        work.LOOK: do_look,
         work.PRINT: do_print,
         work.MAIL: do_mail,
     }
@@ -73,4 +80,11 @@ def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:
     async def reconcile(tx: Tx) -> None:
         await audit_day.queue_due(tx, systems)
 
-    return {"room charges due": (DUE_SECONDS, bring_due), "reconciliation": (RECONCILE_SECONDS, reconcile)}
+    async def look(tx: Tx) -> None:
+        await audit_day.queue_looks(tx, systems)
+
+    return {
+        "room charges due": (DUE_SECONDS, bring_due),
+        "reconciliation": (RECONCILE_SECONDS, reconcile),
+        "room charges doubled": (LOOK_SECONDS, look),
+    }

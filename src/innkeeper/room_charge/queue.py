@@ -49,7 +49,7 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
     """
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED):
+        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and not steps.is_doubled(row):
             return row
         _must_be_free(link, row)
         await _reopen(tx, link, caller, row)
@@ -58,7 +58,7 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
         if found is None:
             raise InProgress
         row = found
-        if not row.status.is_open or row.next_attempt_at is None or row.next_attempt_at > link.now():
+        if row.next_attempt_at is None or row.next_attempt_at > link.now():
             break
     return row
 
@@ -103,6 +103,12 @@ async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> Roo
         row = await repository.charge(tx.session, link.property_id, entry.room_charge_id, lock=True)
         if entry.completed_at is not None:
             return row
+        if steps.is_doubled(row):
+            raise Conflict(
+                "The charge stands in the PMS, and more than once.",
+                code="DOUBLED",
+                action="Retry it, or take the second posting back in the PMS and settle it.",
+            )
         _must_be_free(link, row)
         _must_be_certain(row)
         states.given_up(row, states.REMOVED, reason.strip())
@@ -138,6 +144,8 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
     row = await steps.claim(link, charge_id, steps.new_token())
     if row is None:
         raise InProgress
+    if steps.is_doubled(row) and landed:
+        return await _settle_double(link, caller, row, evidence)
     if not row.in_doubt:
         await steps.release(link, row)
         raise Conflict(
@@ -171,6 +179,16 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
                 states.voided(row, None, now)
         await _by_hand(tx, link, caller, row, "settle", evidence, landed=landed)
         return row
+
+
+async def _settle_double(link: Link, caller: Caller, row: RoomCharge, evidence: str) -> RoomCharge:
+    """Take a manager's word that the charge stands once by now."""
+
+    async def record(tx: Tx, fresh: RoomCharge) -> None:
+        fresh.settled_by = caller.name
+        await _by_hand(tx, link, caller, fresh, "settle", evidence, landed=True)
+
+    return await steps.conclude(link, row, None, states.single, extra=record)
 
 
 async def _ask_first(link: Link, row: RoomCharge) -> RoomCharge | None:

@@ -31,7 +31,7 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.MISSING_IN_PMS: "Look into the guest's folio; if it was removed there, void it here, else post it again.",
     Kind.MISSING_IN_POS: "Ask the outlet for the check; if there is none, take the line back in the PMS.",
     Kind.AMOUNT_DIFFERS: "Compare the check with the folio and correct the folio in the PMS.",
-    Kind.DUPLICATE: "Take the second posting back in the PMS.",
+    Kind.DUPLICATE: "Innkeeper takes the second posting back; where the queue says that it cannot, do it in the PMS.",
     Kind.WRONG_DATE: "The PMS counts it on another day; nothing is owed twice. Note it in the day's sign-off.",
     Kind.UNSETTLED: "Open the posting queue: retry, settle or remove it before signing off.",
 }
@@ -123,6 +123,7 @@ def compare(
     """
     result = Comparison(entries)
     by_reference = _grouped(lines)
+    mended = _without_corrections(entries, by_reference)
     around = _grouped(elsewhere)
     of_code = _outlet_of_code(outlets)
     unmatched: list[Entry] = []
@@ -133,20 +134,54 @@ def compare(
         if stands is None:
             unmatched.append(entry)
             continue
-        total = sum((line.amount for line in stands), ZERO)
+        total = sum((line.amount for line in (*stands, *mended.get(entry.reference, ()))), ZERO)
         result.pms[outlet] += total
         if total != entry.amount:
             result.differences.append(_amount_difference(entry, total, len(stands)))
+    result.differences = _without_answered(result.differences)
     _by_amount(result, unmatched, by_reference, around)
     for reference, group in by_reference.items():
         _only_there(result, reference, group, of_code, known or {})
     return result
 
 
+def _without_corrections(
+    entries: Sequence[Entry], there: dict[str, list[PostedLine]]
+) -> Mapping[str, Sequence[PostedLine]]:
+    """Take out what takes back second postings and return it by the charges' references: it is no void of a charge."""
+    found: dict[str, list[PostedLine]] = {}
+    for entry in entries:
+        corrections = entry.charge.evidence.get("taken_back", ())
+        voids = there.get(void_reference(entry.reference))
+        if not corrections or not voids:
+            continue
+        for stored in corrections:
+            number, amount = stored.get("transaction_id"), Decimal(stored["amount"])
+            hit = next((one for one in voids if one.transaction_id == number and one.amount == amount), None)
+            hit = hit or next((one for one in voids if not number and one.amount == amount), None)
+            if hit is not None:
+                voids.remove(hit)
+                found.setdefault(entry.reference, []).append(hit)
+        if not voids:
+            del there[void_reference(entry.reference)]
+    return found
+
+
+def _without_answered(differences: Sequence[Difference]) -> list[Difference]:
+    """Drop the differences of a charge that stood twice and was then taken back as often: together they are none."""
+    left: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for one in differences:
+        left[id(one.charge)] += one.pms_amount - one.pos_amount
+    return [one for one in differences if one.charge is None or left[id(one.charge)]]
+
+
 def _amount_difference(entry: Entry, total: Decimal, lines: int) -> Difference:
     times = total / entry.amount
     doubled = times > 1 and times == times.to_integral_value()
     detail = f"It stands there {int(times)} times." if doubled else f"{lines} lines there sum to another amount."
+    corrected = correction_of(entry.charge) if doubled else ZERO
+    if corrected:
+        detail += " That was taken back on another day."
     return Difference(
         Kind.DUPLICATE if doubled else Kind.AMOUNT_DIFFERS,
         entry.charge.outlet_code,
@@ -156,6 +191,23 @@ def _amount_difference(entry: Entry, total: Decimal, lines: int) -> Difference:
         entry.reference,
         detail=detail,
     )
+
+
+def correction_of(row: RoomCharge) -> Decimal:
+    """Return what was taken back of a charge because it stood twice; not above zero."""
+    return sum((Decimal(line["amount"]) for line in row.evidence.get("taken_back", ())), ZERO)
+
+
+def doubled(result: Comparison) -> list[RoomCharge]:
+    """Return the charges that the PMS holds more than once and that nobody has mended."""
+    return [
+        one.charge
+        for one in result.differences
+        if one.kind is Kind.DUPLICATE
+        and one.charge is not None
+        and one.pos_amount > 0
+        and one.pms_amount + correction_of(one.charge) > one.pos_amount
+    ]
 
 
 def _by_amount(
@@ -206,6 +258,8 @@ def _only_there(
     kind, detail = Kind.MISSING_IN_POS, "No check of ours belongs to it."
     if row is not None and row.posted_at is not None:
         kind, detail = Kind.WRONG_DATE, f"We hold it on {row.business_date}."
+        if total < 0 and total == correction_of(row):
+            detail = f"It takes back what was posted twice on {row.business_date}."
     first = group[0]
     result.differences.append(
         Difference(

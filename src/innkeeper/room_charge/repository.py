@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -177,6 +177,12 @@ async def charges_of_days(session: AsyncSession, property_id: UUID, start: date,
     return (await session.scalars(query.order_by(RoomCharge.id))).all()
 
 
+async def charged_since(session: AsyncSession, property_id: UUID, instant: datetime) -> bool:
+    """Whether anything was charged since then."""
+    query = select(RoomCharge.id).where(RoomCharge.property_id == property_id, RoomCharge.created_at >= instant)
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def charges_by_reference(
     session: AsyncSession, property_id: UUID, references: Collection[str]
 ) -> dict[str, RoomCharge]:
@@ -265,16 +271,24 @@ async def open_charges(session: AsyncSession, property_id: UUID) -> Sequence[UUI
 
 
 async def unsettled(session: AsyncSession, property_id: UUID, business_date: date) -> Sequence[RoomCharge]:
-    """Return the charges up to that business date that are open, or that failed and wait for a person."""
-    failed = select(QueueEntry.room_charge_id).where(
-        QueueEntry.property_id == property_id,
-        QueueEntry.completed_at.is_(None),
-        QueueEntry.status == QueueStatus.FAILED.value,
+    """Return the charges up to that business date that are open, that failed and wait for a person, or stand twice.
+
+    They are found by what they have in common: an open entry in the queue, or a time at which something is next done.
+    """
+    entries = select(QueueEntry.room_charge_id).where(
+        QueueEntry.property_id == property_id, QueueEntry.completed_at.is_(None)
     )
+    failed = entries.where(QueueEntry.status == QueueStatus.FAILED.value)
+    timed = select(RoomCharge.id).where(RoomCharge.next_attempt_at.is_not(None))
     query = select(RoomCharge).where(
         RoomCharge.property_id == property_id,
+        RoomCharge.id.in_(union(entries, timed)),
         RoomCharge.business_date <= business_date,
-        or_(RoomCharge.posting_status.in_(OPEN), RoomCharge.id.in_(failed)),
+        or_(
+            RoomCharge.posting_status.in_(OPEN),
+            RoomCharge.id.in_(failed),
+            RoomCharge.next_attempt_at.is_not(None),
+        ),
     )
     return (await session.scalars(query.order_by(RoomCharge.id))).all()
 

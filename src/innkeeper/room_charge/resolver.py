@@ -5,7 +5,7 @@ from uuid import UUID
 
 from innkeeper.domain.charge import PmsCode, ReadBack
 from innkeeper.domain.outcome import Actor, Done, Later, Refused, Unknown
-from innkeeper.room_charge import posting, states, steps, voids
+from innkeeper.room_charge import doubles, posting, states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
@@ -26,6 +26,8 @@ async def step(link: Link, charge_id: UUID) -> RoomCharge | None:
 
 
 async def _step(link: Link, row: RoomCharge) -> RoomCharge:
+    if steps.is_doubled(row):
+        return await doubles.mend(link, row)
     if not row.status.is_open:
         return await steps.release(link, row)
     if row.in_doubt:

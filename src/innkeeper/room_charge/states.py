@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from innkeeper.domain.charge import ChargeReceipt, PmsCode, ReadBack, VoidReceipt
+from innkeeper.domain.charge import ChargeReceipt, PmsCode, PostedLine, ReadBack, VoidReceipt
 from innkeeper.domain.money import quantize
 from innkeeper.domain.outcome import Later, Refused, Unknown
 from innkeeper.jobs.backoff import DOUBT_SECONDS, OUTAGE_SECONDS, backoff
@@ -21,6 +21,8 @@ _CONNECTION_REFUSED = (PmsCode.CREDENTIALS_REFUSED, PmsCode.NOT_AUTHORIZED)
 REMOVED = "REMOVED"
 PARTIALLY_POSTED = "PARTIALLY_POSTED"
 SURPLUS = "SURPLUS_IN_PMS"
+#: The charge stands, and the PMS holds it over again; what is too much is being taken back.
+DOUBLED = "DOUBLED_IN_PMS"
 IN_DOUBT = "IN_DOUBT"
 VOIDED_UNSENT = "VOIDED_UNSENT"
 HELD = "AUTO_POST_OFF"
@@ -53,6 +55,51 @@ def found(row: RoomCharge, read: ReadBack, now: datetime) -> None:
     if read.surplus:
         row.evidence = {**row.evidence, "surplus": line_documents(read.surplus)}
     _stands(row, now)
+    if doubles_of(read):
+        doubled(row, now)
+
+
+def doubles_of(read: ReadBack) -> list[PostedLine]:
+    """Return what stands over again; lines of other amounts under the reference are not ours to touch."""
+    ours = {(line.code, line.amount) for line in read.landed.values()}
+    return [line for line in read.surplus if (line.code, line.amount) in ours]
+
+
+def doubled(row: RoomCharge, now: datetime) -> None:
+    """The PMS seems to hold a posted charge more than once."""
+    row.failure_code, row.failure_reason = DOUBLED, "The PMS holds it more than once; what is too much is taken back."
+    row.next_attempt_at = now
+
+
+def wait_until(row: RoomCharge, instant: datetime) -> None:
+    """A taking back may be under way until then; nothing is sent before."""
+    row.settles_at = row.next_attempt_at = instant
+
+
+def single(row: RoomCharge) -> None:
+    """The PMS was asked: nothing of it stands twice."""
+    _nothing_open(row)
+    row.failure_code = row.failure_reason = None
+
+
+def mended(row: RoomCharge, receipt: VoidReceipt) -> None:
+    """What stood twice was taken back."""
+    single(row)
+    evidence = {name: value for name, value in row.evidence.items() if name != "taking_back"}
+    evidence["taken_back"] = merged(evidence.get("taken_back", []), line_documents(receipt.lines))
+    row.evidence = evidence
+
+
+def mending_put_off(
+    row: RoomCharge, outcome: Later | Unknown, now: datetime, settle_seconds: float, *, sent: bool
+) -> None:
+    """The PMS is away, or nobody knows whether what stood twice was taken back; the next try looks first."""
+    tries = int(row.evidence.get("mend_tries", 0)) + 1
+    row.evidence = {**row.evidence, "mend_tries": tries}
+    row.failure_reason = outcome.reason
+    row.settles_at, row.next_attempt_at = None, now + backoff(tries, OUTAGE_SECONDS)
+    if sent and isinstance(outcome, Unknown):
+        wait_until(row, now + _settling(outcome, settle_seconds))
 
 
 def settled_by_hand(row: RoomCharge, who: str, transaction_id: str | None, now: datetime) -> None:
@@ -176,6 +223,7 @@ def voided(row: RoomCharge, receipt: VoidReceipt | None, now: datetime, today: d
 
 def void_refused(row: RoomCharge, outcome: Refused, now: datetime) -> None:
     """The PMS does not take it back: it still stands, and a person must do it there or mend the connection."""
+    row.settles_at = None
     row.failure_code = f"VOID_{outcome.code}"
     row.failure_reason = " ".join(filter(None, (outcome.message, outcome.detail)))
     if outcome.code in _CONNECTION_REFUSED:
@@ -194,13 +242,17 @@ def void_put_off(row: RoomCharge, outcome: Later | Unknown, now: datetime, settl
     """Half a void finishes itself; nothing is sent before the PMS is done with the last request."""
     tries = int(row.evidence.get("void_tries", 0)) + 1
     row.evidence = {**row.evidence, "void_tries": tries}
-    wait = backoff(tries, OUTAGE_SECONDS)
-    if isinstance(outcome, Unknown):
-        wait = timedelta(seconds=float(outcome.evidence.get("settles_after_seconds", settle_seconds)))
-        wait = max(wait, timedelta(seconds=DOUBT_SECONDS))
     row.failure_code = IN_DOUBT if isinstance(outcome, Unknown) else outcome.code
     row.failure_reason = outcome.reason
-    row.next_attempt_at = now + wait
+    if isinstance(outcome, Unknown):
+        wait_until(row, now + _settling(outcome, settle_seconds))
+    else:
+        row.settles_at, row.next_attempt_at = None, now + backoff(tries, OUTAGE_SECONDS)
+
+
+def _settling(outcome: Unknown, settle_seconds: float) -> timedelta:
+    seconds = float(outcome.evidence.get("settles_after_seconds", settle_seconds))
+    return timedelta(seconds=max(seconds, DOUBT_SECONDS))
 
 
 def _plain(evidence: Mapping[str, Any]) -> dict[str, Any]:

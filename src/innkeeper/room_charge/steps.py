@@ -15,7 +15,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import CALL_SECONDS, CLAIM, Link
-from innkeeper.room_charge.states import HELD, REMOVED
+from innkeeper.room_charge.states import DOUBLED, HELD, REMOVED
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
@@ -182,7 +182,12 @@ async def _alert(tx: Tx, link: Link, row: RoomCharge) -> None:
 def _unfinished(row: RoomCharge) -> bool:
     if row.status is PostingStatus.FAILED:
         return not row.released and row.failure_code != REMOVED
-    return row.status.is_open
+    return row.status.is_open or is_doubled(row)
+
+
+def is_doubled(row: RoomCharge) -> bool:
+    """Whether the charge stands and more than that is to be taken back."""
+    return row.status is PostingStatus.POSTED and row.failure_code == DOUBLED
 
 
 def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt:

@@ -71,8 +71,12 @@ async def _first_state(tx: Tx, link: Link, row: RoomCharge) -> None:
         row.next_attempt_at = now
         await steps.keep_queue(tx, link, row)
         return
+    if row.settles_at is not None and row.settles_at > now:  # what stood twice may be being taken back
+        row.next_attempt_at = row.settles_at
+        await steps.keep_queue(tx, link, row)
+        return
     row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
-    row.next_attempt_at = row.claimed_until + _settle(link)
+    states.wait_until(row, row.claimed_until + _settle(link))
 
 
 def _settle(link: Link) -> timedelta:
@@ -80,12 +84,19 @@ def _settle(link: Link) -> timedelta:
 
 
 async def send(link: Link, row: RoomCharge) -> RoomCharge:
-    """Tell the PMS, again if need be: it looks first, so nothing is taken back twice. Raises ClaimLost."""
+    """Tell the PMS, again if need be: it looks first, so nothing is taken back twice. Raises ClaimLost.
+
+    While the PMS may still be working on the last request, whoever asks for it, nothing is sent: it would be there
+    twice in the end.
+    """
+    if row.settles_at is not None and link.now() < row.settles_at:
+        later = row.settles_at
+        return await steps.conclude(link, row, None, lambda fresh: states.wait_until(fresh, later))
 
     def leave(fresh: RoomCharge) -> None:
         fresh.retry_count += 1
         fresh.last_retry_at = link.now()
-        fresh.next_attempt_at = (fresh.claimed_until or link.now()) + _settle(link)
+        states.wait_until(fresh, (fresh.claimed_until or link.now()) + _settle(link))
 
     row = await steps.note(link, row, leave)
     heard = await steps.ask(link, "void", link.connector.void(void_draft(row)))

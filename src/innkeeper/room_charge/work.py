@@ -9,6 +9,7 @@ from innkeeper.storage.database import Tx
 SETTLE = "room_charge.settle"
 ALERT = "room_charge.alert"
 RECONCILE = "room_charge.reconcile"
+LOOK = "room_charge.look"
 PRINT = "room_charge.print"
 MAIL = "room_charge.mail"
 
@@ -53,6 +54,13 @@ async def queue_reconcile(tx: Tx, property_id: UUID, day: date) -> UUID:
             payload=payload,
             priority=_PRIORITY[RECONCILE],
         ),
+    )
+
+
+async def queue_look(tx: Tx, property_id: UUID) -> UUID:
+    """Look whether the PMS holds a charge of its open day twice, and have it mended."""
+    return await enqueue(
+        tx, JobSpec(kind=LOOK, key="open day", property_id=property_id, priority=_PRIORITY[RECONCILE])
     )
 
 

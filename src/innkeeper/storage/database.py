@@ -113,7 +113,9 @@ class Database:
     async def write(self) -> AsyncIterator[Tx]:
         """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside."""
         async with self._writing() as session, session.begin():
-            # On SQLite BEGIN IMMEDIATE goes with the first statement: the lock is there before anything is read.
+            # Whoever gets no connection has done nothing. On SQLite BEGIN IMMEDIATE goes with the first statement, so
+            # that the lock is there before anything is read.
+            await session.connection()
             tx = Tx(session, self)
             yield tx
             await tx.finish()

@@ -221,7 +221,11 @@ class HouseConnector:
     # taking back ---------------------------------------------------------------------------------------------------
 
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
-        """Answer each line of the charge by its opposite; those answered before are found."""
+        """Answer each line of the charge by its opposite; those answered before are found.
+
+        A reference stands here for one line only, so that of what is to be kept nothing ever stands twice.
+        """
+        kept = {line.transaction_id for line in draft.keep}
 
         async def write(tx: Tx) -> VoidReceipt:
             ids = [_uuid(line.transaction_id) for line in draft.lines]
@@ -230,7 +234,7 @@ class HouseConnector:
                 raise Conflict("The folio does not hold this charge.", code=PmsCode.POSTING_REJECTED)
             found = True
             voids = []
-            for row in rows:
+            for row in [row for row in rows if str(row.id) not in kept]:
                 before = await house.void_of(tx.session, row.id)
                 found = found and before is not None
                 key = (row.reference or "").removeprefix(draft.reference)
@@ -238,7 +242,7 @@ class HouseConnector:
                     tx, self._property_id, row.id, reason=draft.reason, reference=f"{draft.void_reference}{key}"
                 )
                 voids.append(reading.posted_line(void, draft.currency))
-            return VoidReceipt(draft.reference, voids[0].transaction_id, tuple(voids), found)
+            return VoidReceipt(draft.reference, voids[0].transaction_id if voids else "", tuple(voids), found)
 
         return await self._write(write)
 

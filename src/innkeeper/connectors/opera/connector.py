@@ -31,6 +31,7 @@ from innkeeper.domain.charge import (
     VoidDraft,
     VoidReceipt,
     VoidWay,
+    void_reference,
 )
 from innkeeper.domain.charge_lines import match_lines, plan_lines
 from innkeeper.domain.errors import InnkeeperError
@@ -227,8 +228,14 @@ class OperaConnector:
             return refused_by_us(error)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-        found = [mapper.posted_line(row, draft.currency) for row in rows if row.reference == draft.reference]
-        return Done(match_lines(lines, found))
+        owed = mapper.still_owed(rows, draft.reference, void_reference(draft.reference))
+        # what stands comes first, so that what somebody has taken back counts only where nothing else does
+        own = sorted((row for row in rows if row.reference == draft.reference), key=lambda row: row not in owed)
+        read = match_lines(lines, [mapper.posted_line(row, draft.currency) for row in own])
+        if read.complete and read.surplus:
+            standing = {row.transaction_no for row in owed}
+            read = replace(read, surplus=tuple(one for one in read.surplus if one.transaction_id in standing))
+        return Done(read)
 
     async def _of_charge(self, draft: ChargeDraft | VoidDraft, lines: Sequence[Line]) -> list[wire.PostingRow]:
         today = self._wire.clock().date()
@@ -277,6 +284,8 @@ class OperaConnector:
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
         owed = mapper.still_owed(rows, draft.reference, draft.void_reference)
+        if draft.keep:
+            owed = mapper.beyond(owed, draft.keep)
         if not any(row.reference == draft.reference for row in rows):
             return Refused(
                 PmsCode.POSTING_REJECTED,

@@ -191,6 +191,19 @@ def still_owed(rows: Sequence[PostingRow], reference: str, void_reference: str) 
     return owed
 
 
+def beyond(rows: Sequence[PostingRow], keep: Sequence[PostedLine]) -> list[PostingRow]:
+    """Return the rows that are one of the kept lines over again; other amounts under the reference are nobody's."""
+    left = [line.transaction_id for line in keep if line.transaction_id]
+    kept = [(line.code, line.amount) for line in keep]
+    doubled = [row for row in rows if (row.code, row.amount) in kept]
+    # those that are known by their number stay before others that look like them
+    for row in sorted(doubled, key=lambda row: row.transaction_no not in left):
+        if (row.code, row.amount) in kept:
+            kept.remove((row.code, row.amount or Decimal(0)))
+            doubled.remove(row)
+    return doubled
+
+
 def search_windows(sold_on: date, today: date, business_date: date | None) -> list[tuple[date, date]]:
     """Return the days in which a charge can stand, newest first, in spans that OPERA lists at once.
 
