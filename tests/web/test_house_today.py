@@ -81,3 +81,10 @@ async def test_the_lists_tell_late_guests_and_other_days_apart(house: House) -> 
         other = await desk.see(f"/house/days/{day(1)}")
         assert f"/house/reservations/{tomorrow.id}" in other
         assert "/check-in" not in other, "nobody is checked in on another day"
+
+
+async def test_check_in_is_offered_from_the_day_of_arrival_on(house: House) -> None:
+    today, tomorrow = await house.hotel.book(house.hotel.room(0, 2)), await house.hotel.book(house.hotel.room(1, 2))
+    async with house.desk() as desk:
+        assert "Check in" in await desk.see(f"/house/reservations/{today.id}")
+        assert "Check in" not in await desk.see(f"/house/reservations/{tomorrow.id}")

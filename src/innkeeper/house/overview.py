@@ -10,16 +10,10 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house.tables import Property, Reservation
+from innkeeper.house.words import state_of
 from innkeeper.web.overview import Figure, Provider, Row, Section
 from innkeeper.web.pages import Money
 from innkeeper.web.status import State
-
-_STATES = {
-    StayStatus.CONFIRMED: State.ON_ITS_WAY,
-    StayStatus.CHECKED_IN: State.DONE,
-    StayStatus.CHECKED_OUT: State.OFF,
-    StayStatus.CANCELLED: State.OFF,
-}
 
 #: Reservations that the table shows, the newest first.
 _SHOWN = 10
@@ -58,11 +52,14 @@ async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Sect
                     one.channel or one.source,
                     Money(one.total_amount, one.currency),
                 ),
-                state=State.NEEDS_YOU if "overbooked" in one.flags else _STATES[StayStatus(one.status)],
+                state=state_of(one.status, one.flags),
+                link=f"/house/reservations/{one.id}",
                 key=str(one.id),
             )
             for one in rows
         ],
+        link="/house",
+        link_label="To the chart",
         empty="Reservations appear here as they are taken at the desk or come in from the channels.",
     )
 

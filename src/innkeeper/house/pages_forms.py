@@ -32,6 +32,7 @@ _INDEXED = re.compile(r"(\w+)\[(\d{1,3})\]\.(\w+)")
 
 #: What the API tells a program, as it is said at the desk: the sentence (None: the API's own), and what to do.
 _SAID = {
+    "INVALID": (None, "Correct what is marked, then send it again."),
     "STALE_VERSION": (
         "Somebody else changed this reservation while you had it open.",
         "Nothing of yours was saved yet. Look at what is stored now, then do it again.",

@@ -13,6 +13,9 @@
   const address = $("[data-address]")?.dataset.address;
   if (address) history.replaceState(null, "", address);
 
+  // --- On a phone the tab of this page is brought into view -------------------------------------------------------
+  $(".house-tab.active")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // --- Bars that choose: a changed field of a toolbar shows its result ------------------------------------------
   for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
     form.addEventListener("change", () => form.requestSubmit());
