@@ -47,11 +47,11 @@ from innkeeper.room_charge import api_guests as charge_guests_api
 from innkeeper.room_charge import api_settings as charge_settings_api
 from innkeeper.room_charge import erasing as charge_erasing
 from innkeeper.room_charge import jobs as charge_jobs
-from innkeeper.room_charge import repository as charge_repository
 from innkeeper.room_charge import overview as charge_overview
 from innkeeper.room_charge import pages as charge_pages
 from innkeeper.room_charge import pages_outlets as charge_pages_outlets
 from innkeeper.room_charge import pages_settings as charge_pages_settings
+from innkeeper.room_charge import repository as charge_repository
 from innkeeper.room_charge.connection import HotelFacts, Systems
 from innkeeper.room_charge.mailing import MailServer
 from innkeeper.settings import Settings, WrongSettings
@@ -70,6 +70,9 @@ HISTORY = timedelta(days=30)
 
 _HOUR = 3600.0
 
+#: Seconds for which a property's PMS settings are believed; another process learns of new ones so late.
+_LINK_SECONDS = 1.0
+
 #: Python's own thresholds suit scripts; a page of bookings makes hundreds of thousands of objects that are soon gone.
 _COLLECTOR = (20_000, 20, 20)
 
@@ -77,9 +80,6 @@ _COLLECTOR = (20_000, 20, 20)
 @dataclass(slots=True)
 class Container:
     """One process's share of an installation: what it opened and must close."""
-
-#: Seconds for which a property's PMS settings are believed; another process learns of new ones so late.
-_LINK_SECONDS = 1.0
 
     settings: Settings
     database: Database
@@ -204,10 +204,10 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         container.database,
         container.keyring,
         routers=(
+            charge_api.router,  # looked through in this order, and a waiter waits
             house_api.router,
             house_pages.router,
             channel_api.router,
-            charge_api.router,  # looked through in this order, and a waiter waits
             channel_pages.router,
             channel_explain_api.router,
             charge_settings_api.router,
@@ -239,8 +239,8 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     app.state.channels = container.channels
     app.state.systems = container.systems
     app.state.charges_on_their_way = charges_on_their_way
-    app.state.mail_server = container.mail_server
     app.state.alerts = container.alerts
+    app.state.mail_server = container.mail_server
     return app
 
 
