@@ -26,10 +26,10 @@ from innkeeper.storage.secrets import Keyring
 #: Makes the connector of one kind of PMS for a property from its `connection` block.
 Factory = Callable[[UUID, Mapping[str, Any]], PmsConnector]
 
-#: A claim on a charge outlasts the longest call; a claim whose holder died is taken over after it.
-CLAIM = timedelta(seconds=90)
 #: No call about a charge lasts longer, so that none ends after its claim.
-CALL_SECONDS = 75.0
+_LONGEST_CALL = 75.0
+#: A claim on a charge outlasts the longest call by so much; a claim whose holder died is taken over after it.
+_CLAIM_SHARE = 1.2
 
 #: How long a business date, or who was last seen in a room, is believed.
 _DAY_LASTS = timedelta(seconds=60)
@@ -66,6 +66,13 @@ class Link:
     #: Whether the last call that was noted had failed, and when one was noted that had not.
     troubled: bool
     last_contact_at: datetime | None
+    #: Seconds that a call about a charge may take: signing in, asking, and reading back what was not told.
+    call_seconds: float = _LONGEST_CALL
+
+    @property
+    def claim(self) -> timedelta:
+        """How long a claim on a charge lasts."""
+        return timedelta(seconds=self.call_seconds * _CLAIM_SHARE)
 
     @property
     def database(self) -> Database:
@@ -136,6 +143,7 @@ class Systems:
             active=row is None or row.is_active,
             troubled=_is_troubled(row),
             last_contact_at=row.last_contact_at if row else None,
+            call_seconds=_call_seconds(row),
         )
 
     async def hotel(self, session: AsyncSession, property_id: UUID) -> HotelFacts:
@@ -214,6 +222,12 @@ class Systems:
             await connector.aclose()
         self._open.clear()
         self._retired.clear()
+
+
+def _call_seconds(row: PmsConfig | None) -> float:
+    """Return how long a call may take that makes several requests, by how long the property lets one take."""
+    given = settings.Connection.model_validate(row.options.get("connection", {})) if row else settings.Connection()
+    return min(5 * given.timeout_seconds + 5, _LONGEST_CALL)
 
 
 def _is_troubled(row: PmsConfig | None) -> bool:

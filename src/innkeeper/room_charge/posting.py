@@ -20,7 +20,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
 from innkeeper.room_charge import lookup, policy, repository, states, steps
-from innkeeper.room_charge.connection import CLAIM, Link
+from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft, item_document, reference_of
 from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.lookup import Found
@@ -210,8 +210,8 @@ async def _intend(
 def _first_state(link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
     now = link.now()
     if sends_now:
-        row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
-        states.in_flight(row, now, now + CLAIM + settle_time(link))
+        row.claimed_by, row.claimed_until = steps.new_token(), now + link.claim
+        states.in_flight(row, now, now + link.claim + settle_time(link))
     elif found.fresh:
         states.held(row)
     else:

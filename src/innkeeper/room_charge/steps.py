@@ -14,7 +14,7 @@ import structlog
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
-from innkeeper.room_charge.connection import CALL_SECONDS, CLAIM, Link
+from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.states import DOUBLED, HELD, REMOVED
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
@@ -46,7 +46,7 @@ async def ask(link: Link, step: str, call: Awaitable[Outcome[T]]) -> Heard[T]:
     started = perf_counter()
     outcome: Outcome[T]
     try:
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(link.call_seconds):
             outcome = await call
     except TimeoutError:
         outcome = Unknown("The PMS did not answer in time.", {"failure": "TIMEOUT"})
@@ -63,7 +63,7 @@ async def claim(link: Link, charge_id: UUID, token: str) -> RoomCharge | None:
         now = link.now()
         if row.claimed_until is not None and row.claimed_until > now:
             return None
-        row.claimed_by, row.claimed_until = token, now + CLAIM
+        row.claimed_by, row.claimed_until = token, now + link.claim
         entry = await repository.open_entry(tx.session, row.id)
         if entry is not None:
             entry.status = QueueStatus.PROCESSING.value

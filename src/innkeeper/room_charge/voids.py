@@ -9,7 +9,7 @@ from innkeeper.domain.charge import PmsCode, VoidReceipt, VoidWay
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.room_charge import lookup, repository, states, steps
-from innkeeper.room_charge.connection import CLAIM, Link
+from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import void_draft
 from innkeeper.room_charge.errors import InProgress, Refusal
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
@@ -75,7 +75,7 @@ async def _first_state(tx: Tx, link: Link, row: RoomCharge) -> None:
         row.next_attempt_at = row.settles_at
         await steps.keep_queue(tx, link, row)
         return
-    row.claimed_by, row.claimed_until = steps.new_token(), now + CLAIM
+    row.claimed_by, row.claimed_until = steps.new_token(), now + link.claim
     states.wait_until(row, row.claimed_until + _settle(link))
 
 
