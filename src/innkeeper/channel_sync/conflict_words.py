@@ -69,6 +69,20 @@ def facts_of(document: Mapping[str, Any], reservation: Reservation | None, types
     ]
 
 
+def conflict_sentence(conflict: Mapping[str, Any], currency: str) -> str:
+    """Return what the log says of a fact that both sides had changed, as a sentence."""
+    name = str(conflict["field"]).rsplit(".", 1)[-1]
+    ours, theirs = (_plain(_side(name, conflict[side], currency, {}).text) for side in ("local", "qloapps"))
+    winner = {"house": "The house won.", "qloapps": "QloApps won."}.get(
+        str(conflict.get("winner")), "A person has to decide."
+    )
+    return f"{NAMES.get(name, name)}: {ours} here, {theirs} there. {winner} {conflict.get('reason', '')}".strip()
+
+
+def _plain(text: str | Markup) -> str:
+    return text.striptags() if isinstance(text, Markup) else text
+
+
 def _room(room: ReservationRoom) -> str:
     kind = room.room_type.name if room.room_type else room.room_type_label
     number = f" · {room.room.number}" if room.room else ""

@@ -1,12 +1,14 @@
 """The screen that tells how one booking became what it is, a line a step."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentFrontDesk
 from innkeeper.channel_sync import api, api_explain
+from innkeeper.channel_sync.conflict_words import conflict_sentence
 from innkeeper.channel_sync.pages_frame import ROOT, Notice, draw, go, instant
 from innkeeper.domain.errors import NotFound
 from innkeeper.web.pages import Hotel
@@ -30,6 +32,23 @@ KINDS = {
 }
 
 
+#: The names of columns in a sentence of the API, which belong below it.
+_COLUMNS = re.compile(r" \(([a-z_., ]+)\)")
+
+
+def _step(step: dict[str, Any], currency: str) -> dict[str, Any]:
+    """Return a step with its instant and a sentence without the names of columns, which move to what it came from."""
+    sentence, detail = step["sentence"], step["detail"]
+    columns = _COLUMNS.search(sentence) if step["kind"] == "house" else None
+    if columns:
+        sentence, detail = _COLUMNS.sub("", sentence), {**detail, "changed": columns.group(1)}
+    if step["kind"] == "rule":
+        sentence = conflict_sentence(detail, currency)
+    if detail.get("cause") == "conflict":
+        sentence = "A person was asked to decide what both sides had changed."
+    return {**step, "instant": instant(step["at"]), "sentence": sentence, "detail": detail}
+
+
 @router.get("/{qloapps_id}")
 async def booking(
     request: Request, caller: CurrentFrontDesk, hotel: Hotel, qloapps_id: OrderId, notice: Notice = ""
@@ -51,7 +70,7 @@ async def booking(
         notice=notice,
         qloapps_id=qloapps_id,
         story=story,
-        steps=[{**step, "instant": instant(step["at"])} for step in story["timeline"]],
+        steps=[_step(step, hotel.currency) for step in story["timeline"]],
         waiting=[{**job, "instant": instant(job["run_after"])} for job in story["waiting"]],
         kinds=KINDS,
     )

@@ -1,7 +1,5 @@
 """The screens before the first write: both sides compared, the rehearsal, and the approval."""
 
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
@@ -12,14 +10,13 @@ from innkeeper.access.roles import Role
 from innkeeper.channel_sync import api, repository
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.pages_frame import ROOT, Notice, draw, go, instant
-from innkeeper.channel_sync.pages_mappings import Pair, pairs
+from innkeeper.channel_sync.pages_mappings import pairs
+from innkeeper.channel_sync.preview import side_by_side
 from innkeeper.channel_sync.schemas import ConfigOut, GoLiveIn
 from innkeeper.channel_sync.watch import SKEW_WORTH_A_WORD
 from innkeeper.domain.errors import InnkeeperError
-from innkeeper.domain.money import quantize
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
-from innkeeper.house.tables import Property
 from innkeeper.web.pages import Hotel, render
 
 CONNECT = f"{ROOT}/connect"
@@ -61,46 +58,14 @@ async def compare(request: Request, caller: CurrentManager, hotel: Hotel) -> HTM
         ours = await repository.room_types(session, hotel.id)
         counts = await repository.room_counts(session, hotel.id)
         mappings = await repository.room_type_mappings(session, hotel.id)
-    found = pairs(ours, counts, products.value, mappings)
     return render(
         request,
         "channels/compare.html",
         facts=facts.value,
         house=house,
         skewed=abs(facts.value.clock_skew_seconds) > SKEW_WORTH_A_WORD,
-        rows=[row for row in (compared(pair, house) for pair in found) if row is not None],
-        alone=[pair for pair in found if pair.ours is None or pair.theirs is None],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A pair of room types with what may differ: each is None where one side does not tell."""
-
-    pair: Pair
-    rooms_agree: bool
-    capacity_agrees: bool
-    tax: Decimal | None
-    tax_agrees: bool
-    price: Decimal
-    price_agrees: bool
-
-
-def compared(pair: Pair, house: Property) -> Compared | None:
-    """Return how a pair compares, None when one side of it is missing."""
-    ours, theirs = pair.ours, pair.theirs
-    if ours is None or theirs is None:
-        return None
-    rate = theirs.tax_rate if theirs.tax_rate is not None else house.tax_rate
-    price = quantize(theirs.base_price * (1 + rate / 100) if house.tax_included else theirs.base_price, house.currency)
-    return Compared(
-        pair=pair,
-        rooms_agree=len(theirs.room_numbers) == pair.rooms,
-        capacity_agrees=(ours.max_adult, ours.max_children) == (theirs.max_adults, theirs.max_children),
-        tax=theirs.tax_rate,
-        tax_agrees=theirs.tax_rate == house.tax_rate,
-        price=price,
-        price_agrees=ours.price_per_night == price,
+        rows=side_by_side(house, ours, counts, products.value, mappings),
+        others=[pair for pair in pairs(ours, counts, products.value, mappings) if pair.mapping is None],
     )
 
 

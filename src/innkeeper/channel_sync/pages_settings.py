@@ -27,7 +27,7 @@ _POLICIES = (
     (Policy.QLOAPPS, "QloApps wins"),
     (Policy.ASK, "Ask a person"),
 )
-_AS_DEFAULT = ("", "As for everything else")
+_AS_RULED = ("", "By the rule")
 _POLICY = "conflict_policy."
 
 CONNECTION = Group(
@@ -100,9 +100,9 @@ POLICIES = Group(
     "policies",
     "When both sides changed the same",
     (
-        Field(f"{_POLICY}default", "Everything else", "Who wins a fact that both sides changed.", "choice", _POLICIES),
+        Field(f"{_POLICY}default", "As a rule", "Who wins a fact that both sides changed.", "choice", _POLICIES),
         *(
-            Field(f"{_POLICY}{name}", label, help_, "choice", (_AS_DEFAULT, *_POLICIES))
+            Field(f"{_POLICY}{name}", label, help_, "choice", (_AS_RULED, *_POLICIES))
             for name, label, help_ in (
                 ("stay", "Nights", "Arrival and departure."),
                 ("people", "People", "Adults, children and their ages."),

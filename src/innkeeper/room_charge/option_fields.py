@@ -287,6 +287,13 @@ OUTLET = (
         "delivery_charge", "Delivery charge", "Added to each check, as for room service; empty means none.", "number"
     ),
     Field("auto_post", "Post at once", "Switched off, its charges wait in the queue until released.", "switch"),
+    Field(
+        "printer",
+        "Receipt printer",
+        "Where receipts are printed, as tcp://192.168.1.50:9100; empty means none.",
+        longest=200,
+    ),
+    Field("printer_width", "Printer width", "How many letters fit on a line of it.", "number", unit="letters"),
     Field("is_active", "Open", "A closed outlet charges nothing and keeps its history.", "switch"),
     *(
         Field(

@@ -23,7 +23,7 @@ router = APIRouter(prefix=PATH, include_in_schema=False)
 Notice = Annotated[str, Query(max_length=40)]
 
 _CODE = "pms_codes."
-_NEW: Mapping[str, Any] = {"auto_post": True, "is_active": True}
+_NEW: Mapping[str, Any] = {"auto_post": True, "is_active": True, "printer_width": 42}
 
 
 @router.get("")
@@ -65,7 +65,10 @@ def asked(values: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in values.items() if not name.startswith(_CODE)}
     codes = {name: values[f"{_CODE}{name}"] for name in PMS_CODES if values[f"{_CODE}{name}"]}
     more = pairs_of(values[f"{_CODE}more"], f"{_CODE}more")
-    return {**plain, "delivery_charge": plain["delivery_charge"] or None, "pms_codes": {**more, **codes}}
+    plain = {**plain, "delivery_charge": plain["delivery_charge"] or None, "pms_codes": {**more, **codes}}
+    if not plain["printer_width"]:
+        del plain["printer_width"]
+    return plain
 
 
 def shown(outlet: Outlet) -> dict[str, Any]:

@@ -38,6 +38,8 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
     const canvas = document.querySelector("canvas[data-chart='runs']");
     if (!canvas || !window.Chart) return;
     const rows = [...document.querySelectorAll("#runs tbody tr")].reverse();

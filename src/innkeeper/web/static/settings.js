@@ -3,6 +3,7 @@
   "use strict";
 
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector(".settings-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     const first = document.querySelector("[aria-invalid='true']");
     if (first) first.focus();
 
