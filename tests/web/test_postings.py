@@ -8,6 +8,7 @@ import pytest
 
 from innkeeper.access.roles import Role
 from innkeeper.house import properties
+from innkeeper.room_charge.mailing import MailServer
 from innkeeper.room_charge.tables import PostingStatus
 from innkeeper.storage.database import Database
 from tests.room_charge.pictures import SIGNED
@@ -260,6 +261,39 @@ async def test_the_receipt_prints_as_it_is(hotel: Hotel) -> None:
     assert "data-print" in page
 
 
+async def test_a_receipt_is_mailed_where_a_mail_server_is_set(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    address = f"/postings/{posting['id']}/receipt"
+    async with hotel.inn.browser(Role.SERVER) as client:
+        assert "E-mail" not in (await client.get(address, headers=PAGE)).text
+        off = await client.post(f"{address}/email", data={"to": "guest@example.com"}, headers=PAGE)
+        assert "No mail server is set" in off.text
+        hotel.inn.app.state.mail_server = MailServer.of("smtp://inn@127.0.0.1:9?from=inn@example.com")
+        assert "E-mail" in (await client.get(address, headers=PAGE)).text
+        wrong = await client.post(f"{address}/email", data={"to": "guest"}, headers=PAGE)
+        assert wrong.status_code == 422
+        assert 'value="guest"' in wrong.text
+        sent = await client.post(f"{address}/email", data={"to": "guest@example.com"}, headers=PAGE)
+        assert sent.status_code == 303
+        assert "on its way to the mailbox" in (await client.get(sent.headers["location"], headers=PAGE)).text
+
+
+async def test_a_receipt_is_printed_at_an_outlet_that_has_a_printer(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    address = f"/postings/{posting['id']}/receipt"
+    async with hotel.inn.browser(Role.SERVER) as client:
+        assert "Print at" not in (await client.get(address, headers=PAGE)).text
+        outlets = (await hotel.world.call("GET", "/outlets")).json()
+        printers = [{**outlet, "printer": "tcp://127.0.0.1:9"} for outlet in outlets]
+        assert (await hotel.world.call("PUT", "/outlets", printers, role=Role.ADMIN)).status_code == 200
+        assert "Print at Main Restaurant" in (await client.get(address, headers=PAGE)).text
+        sent = await client.post(f"{address}/print", headers=PAGE)
+        assert (
+            "on its way to the printer of Main Restaurant"
+            in (await client.get(sent.headers["location"], headers=PAGE)).text
+        )
+
+
 async def test_another_property_s_posting_does_not_exist(hotel: Hotel) -> None:
     posting = (await hotel.world.post()).json()
     other = UUID(int=7)
@@ -283,7 +317,7 @@ async def test_the_overview_tells_a_manager_what_is_stuck_and_a_waiter_how_it_st
     async with hotel.inn.browser(Role.SERVER) as client:
         page = (await client.get("/", headers=PAGE)).text
     assert "Every charge stands on a bill." in page
-    assert "105.00 USD" in page
+    assert "$105.00" in page
     assert f"/postings/{posting['id']}" in page
     await hotel.world.configure(retry={"max_attempts": 0})
     stuck = await hotel.waiting()

@@ -8,14 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
-from innkeeper.domain.money import format_amount
 from innkeeper.room_charge import queue, repository
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.pages_words import Line, as_seen, at_start, lines, pms_name
 from innkeeper.room_charge.tables import PostingStatus
 from innkeeper.web.overview import Figure, Provider, Row, Section, Stuck
-from innkeeper.web.pages import Money
+from innkeeper.web.pages import Money, money
 from innkeeper.web.status import State
 
 #: Charges that the table shows, the newest first, and stuck ones that the head of the overview lists.
@@ -82,7 +81,7 @@ def _state(link: Link, pms: queue.PmsState, stuck: int, waiting: int) -> tuple[S
     if stuck:
         return State.NEEDS_YOU, f"{stuck} charge{'' if stuck == 1 else 's'} cannot go on without a manager."
     if pms.status == "troubled":
-        return State.NEEDS_YOU, f"{name} does not answer. Charges are kept and sent by themselves when it is back."
+        return State.ON_ITS_WAY, f"{name} does not answer. Charges are kept and sent by themselves when it is back."
     if waiting:
         return (
             State.ON_ITS_WAY,
@@ -97,7 +96,7 @@ async def _figures(session: AsyncSession, link: Link, day: date, waiting: int, s
     currency = link.hotel.currency
     total = sum((row.total for row in posted if row.currency == currency), Decimal(0))
     return [
-        Figure("Charged today", f"{format_amount(total, currency)} {currency}"),
+        Figure("Charged today", money(total, currency)),
         Figure("Checks", str(len(posted))),
         Figure("On the way", str(waiting - stuck)),
         Figure("Needs somebody", str(stuck)),

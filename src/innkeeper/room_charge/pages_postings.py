@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -206,6 +206,7 @@ async def _page(
         wrong=wrong,
         outlet=outlet.name if outlet else row.outlet_code,
         proof=receipts.proof(row, tried) if is_manager else None,
+        looked_up_at=_instant(row.lookup.get("looked_up_at")),
         by_hand=_by_hand(row) if is_manager and not is_finished(row) else (),
         is_manager=is_manager,
         sees_signature=row.signature_hash is not None and caller.role.at_least(Role.FRONT_DESK),
@@ -216,6 +217,10 @@ async def _page(
     )
 
 
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
 def _by_hand(row: RoomCharge) -> list[tuple[str, str, Any]]:
     """Return the lines that somebody types into the PMS by hand: code, text, amount."""
     draft = charge_draft(row, whole=False)
@@ -224,15 +229,6 @@ def _by_hand(row: RoomCharge) -> list[tuple[str, str, Any]]:
     except RuleRefused:
         planned = plan_lines(draft, needs_codes=False)  # the outlet has no codes yet; the amounts are right anyway
     return [(line.code, line.description, line.amount) for line in planned]
-
-
-@router.get("/{posting_id}/receipt")
-async def receipt(request: Request, caller: CurrentServer, hotel: Hotel, posting_id: UUID) -> HTMLResponse:
-    """Show the guest's receipt as it is printed."""
-    link = await systems_of(request).link(hotel.id)
-    async with link.database.read() as session:
-        row = await repository.charge(session, link.property_id, posting_id)
-    return render(request, "postings/receipt.html", row=row, text=receipts.text(row, link.hotel, link.outlets))
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------

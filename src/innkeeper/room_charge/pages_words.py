@@ -119,8 +119,7 @@ class _Teller:
 
     def posted(self) -> Standing:
         row = self.row
-        number = f" under the number {row.pms_transaction_id}" if row.pms_transaction_id else ""
-        sentence = f"It stands on the bill of room {row.room_number} since {self.at(row.posted_at)}{number}."
+        sentence = f"It stands on the bill of room {row.room_number} since {self.at(row.posted_at)}."
         if row.settled_by:
             sentence += f" {row.settled_by} vouches for it."
         if row.failure_code and row.failure_code.startswith("VOID_"):

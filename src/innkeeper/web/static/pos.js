@@ -235,68 +235,20 @@
   }
 
   // --- The signature --------------------------------------------------------------------------------------------------
-  const dialog = $("signing");
-  const canvas = $("pad");
-  let pad = null;
-  function fitPad() {
-    const strokes = pad.toData();
-    const ratio = Math.min(Math.max(window.devicePixelRatio || 1, 1), 2);
-    canvas.width = canvas.clientWidth * ratio;
-    canvas.height = canvas.clientHeight * ratio;
-    canvas.getContext("2d").scale(ratio, ratio);
-    pad.clear();
-    pad.fromData(strokes);
-  }
-  function openPad() {
-    const guest = chosen();
+  async function openPad() {
     const tip = units(field("tip").value) || 0;
-    $("signing-for").textContent = `Room ${found()?.dataset.room ?? field("room").value} · ${guest?.dataset.name ?? ""}`;
     const part = field("split").checked ? units(field("room_amount").value) : null;
-    $("signing-total").textContent =
+    const image = await askSignature(
+      `Room ${found()?.dataset.room ?? field("room").value} · ${chosen()?.dataset.name ?? ""}`,
       `Total ${money(total())}${tip ? ` (incl. ${money(tip)} tip)` : ""}` +
-      (field("split").checked ? `, to the room ${part ? money(part) : "what the limit allows"}` : "");
-    $("signing-hint").textContent = "";
-    $("typed-name").value = "";
-    dialog.showModal();
-    pad ??= new SignaturePad(canvas, { backgroundColor: "#ffffff", penColor: "#111111", minWidth: 1, maxWidth: 2.8 });
-    pad.clear();
-    fitPad();
-  }
-  function closePad() {
-    dialog.close();
-    act.focus();
-  }
-  function signed() {
-    const name = $("typed-name").value.trim();
-    if (pad.isEmpty() && !name) {
-      $("signing-hint").textContent = "Sign in the white field first, or type the name.";
-      return;
-    }
-    if (pad.isEmpty()) {
-      const pen = canvas.getContext("2d");
-      pen.fillStyle = "#111111";
-      pen.font = "italic 32px serif";
-      pen.textBaseline = "middle";
-      pen.fillText(name, 16, canvas.clientHeight / 2, canvas.clientWidth - 32);
-    }
-    field("signature").value = canvas.toDataURL("image/png");
+        (field("split").checked ? `, to the room ${part ? money(part) : "what the limit allows"}` : ""),
+    );
+    if (!image) return act.focus();
+    field("signature").value = image;
     signedFor = signingKey();
-    closePad();
     draw();
     step();
   }
-  $("pad-clear").addEventListener("click", () => {
-    pad.clear();
-    $("typed-name").value = "";
-  });
-  $("pad-close").addEventListener("click", closePad);
-  $("pad-done").addEventListener("click", signed);
-  $("typed-name").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault();
-    signed();
-  });
-  window.addEventListener("resize", () => dialog.open && fitPad());
   $("sign-now").addEventListener("click", openPad);
   $("unsign").addEventListener("click", () => {
     field("signature").value = signedFor = "";
