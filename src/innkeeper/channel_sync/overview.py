@@ -38,7 +38,9 @@ def provider(channels: Channels) -> Provider:
                 title="QloApps",
                 state=State.OFF,
                 sentence="No channel is connected.",
-                empty="Bookings that come in and go out. Connect a QloApps with PUT /api/qloapps/config.",
+                empty="Bookings that come in and go out. Connect a QloApps and they come.",
+                link="/channels" if caller.role.at_least(Role.ADMIN) else None,
+                link_label="Connect",
             )
         rows = await _latest(session, property_id)
         return Section(
@@ -49,6 +51,8 @@ def provider(channels: Channels) -> Provider:
             figures=await _figures(session, property_id, found),
             columns=("What", "Reservation", "Booking there", "When"),
             rows=rows,
+            link="/channels",
+            link_label="Open the channel",
             empty="Bookings that come in and go out appear here as they happen.",
             stuck=await _stuck(session, property_id),
         )
@@ -105,7 +109,7 @@ async def _stuck(session: AsyncSession, property_id: UUID) -> list[Stuck]:
         Stuck(
             sentence=f"{row.title}. {row.meaning}",
             since=row.opened_at,
-            link="/api/docs#/Channel%20sync",
+            link="/channels/attention",
             action=row.action,
             state=State.IN_DOUBT if row.kind == "in_doubt" else State.NEEDS_YOU,
         )

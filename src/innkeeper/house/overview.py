@@ -10,7 +10,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house.tables import Property, Reservation
-from innkeeper.house.words import state_of
+from innkeeper.house.words import state_of, status_word
 from innkeeper.web.overview import Figure, Provider, Row, Section
 from innkeeper.web.pages import Money
 from innkeeper.web.status import State
@@ -35,6 +35,7 @@ async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Sect
         key="house",
         title="House",
         state=State.DONE,
+        word="open",
         sentence=f"{arrivals} to arrive and {leaving} to leave on {today:%d %B %Y}.",
         figures=[
             Figure("Arrivals", str(arrivals)),
@@ -53,6 +54,7 @@ async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Sect
                     Money(one.total_amount, one.currency),
                 ),
                 state=state_of(one.status, one.flags),
+                word=status_word(one.status),
                 link=f"/house/reservations/{one.id}",
                 key=str(one.id),
             )

@@ -47,10 +47,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a section's table. `key` stays the same while the line tells of the same thing."""
+    """One line of a section's table. `key` stays the same while the line tells of the same thing.
+
+    `word` stands beside the state's shape where the trade has a word of its own for it.
+    """
 
     cells: Sequence[Cell]
     state: State | None = None
+    word: str = ""
     link: str | None = None
     key: str = ""
 
@@ -70,14 +74,15 @@ class Stuck:
 class Section:
     """How one part of the hub stands.
 
-    `sentence` says it in words; `empty` is what stands there while there are no rows: what will be shown, and how to
-    get there. With rows whose `state` is set, the table has a column for it.
+    `sentence` says it in words, `word` in one beside the state's shape; `empty` is what stands there while there are
+    no rows: what will be shown, and how to get there. With rows whose `state` is set, the table has a column for it.
     """
 
     key: str
     title: str
     state: State
     sentence: str
+    word: str = ""
     figures: Sequence[Figure] = ()
     columns: Sequence[str] = ()
     rows: Sequence[Row] = ()
