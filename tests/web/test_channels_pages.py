@@ -216,6 +216,7 @@ async def test_the_log_is_filtered_and_a_line_says_what_it_decided(front: Front)
     assert "Booking taken in" not in inbound
     assert "Nothing fits" in nothing
     assert "A person is asked." in line
+    assert "A new guest was made" in line
     assert unknown.status_code == 404
 
 

@@ -1,5 +1,6 @@
 """The screens of the log: what was done, filtered, and what one line decided."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -130,6 +131,8 @@ async def play_again(request: Request, caller: CurrentManager, hotel: Hotel, log
 def decided(item: SyncLogOut) -> list[tuple[str, str]]:
     """Return what a line decided as pairs of fact and sentence."""
     answer = item.response_data or {}
+    guest = answer.get("guest", {})
+    matched = [("guest", _matched(guest))] if guest else []
     taken = [(_fact(path), "Taken from QloApps.") for path in answer.get("taken", [])]
     conflicts = [
         (_fact(one["field"]), _winner(one.get("winner"), str(one.get("reason", ""))))
@@ -141,10 +144,15 @@ def decided(item: SyncLogOut) -> list[tuple[str, str]]:
         (_fact(path), f"{by} decided: {_CHOICES.get(value, value) if isinstance(value, str) else value}.")
         for path, value in chosen.items()
     ]
-    return [*taken, *conflicts, *persons]
+    return [*matched, *taken, *conflicts, *persons]
 
 
 _CHOICES = {"local": "ours", "qloapps": "theirs"}
+
+
+def _matched(guest: Mapping[str, Any]) -> str:
+    how = "A new guest was made" if guest["method"] == "created" else f"Recognised by {guest['method']}"
+    return f"{how}, score {guest['score']}: {'; '.join(str(reason) for reason in guest['reasons'])}."
 
 
 def _fact(path: str) -> str:
