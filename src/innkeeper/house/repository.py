@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 from typing import cast as cast_type
@@ -680,6 +681,84 @@ async def hold_nights(session: AsyncSession, nights: Sequence[dict[str, Any]]) -
 
 
 # --- folios -----------------------------------------------------------------------------------------------------------
+
+
+class Bill(NamedTuple):
+    """What must be known of a reservation before something is charged to it; `words` are its rooms' states."""
+
+    reservation_id: UUID
+    confirmation: str
+    status: str
+    check_out: date
+    currency: str
+    business_date: date
+    words: frozenset[str]
+
+
+_BILL = (
+    select(
+        Reservation.id,
+        Reservation.confirmation,
+        Reservation.status,
+        Reservation.check_out,
+        Reservation.currency,
+        Property.business_date,
+        ReservationRoom.status.label("word"),
+    )
+    .join(Property, Property.id == Reservation.property_id)
+    .join(ReservationRoom, ReservationRoom.reservation_id == Reservation.id)
+    .where(Reservation.property_id == bindparam("property"), Reservation.id == bindparam("reservation"))
+    .with_for_update(of=Reservation, **_LOCK)
+)
+
+
+async def locked_bill(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Bill | None:
+    """Return what a charge must know of a reservation, which is held until the transaction ends."""
+    rows = (await session.execute(_BILL, {"property": property_id, "reservation": reservation_id})).all()
+    if not rows:
+        return None
+    one = rows[0]
+    words = frozenset(row.word for row in rows)
+    return Bill(one.id, one.confirmation, one.status, one.check_out, one.currency, one.business_date, words)
+
+
+_LINES_OF = select(FolioLine).where(
+    FolioLine.property_id == bindparam("property"), FolioLine.reference.in_(bindparam("references", expanding=True))
+)
+
+
+async def lines_by_references(
+    session: AsyncSession, property_id: UUID, references: Sequence[str]
+) -> dict[str, FolioLine]:
+    """Return the lines that stand for these references."""
+    found = await session.scalars(_LINES_OF, {"property": property_id, "references": list(references)})
+    return {line.reference or "": line for line in found}
+
+
+_OWE_MORE = (
+    update(Folio)
+    .where(Folio.reservation_id == bindparam("reservation"), Folio.closed_at.is_(None))
+    .values(balance=Folio.balance + bindparam("amount"), updated_at=bindparam("now"))
+    .returning(Folio.id, Folio.balance)
+    .execution_options(synchronize_session=False)
+)
+
+
+async def owe_more(
+    session: AsyncSession, reservation_id: UUID, amount: Decimal, now: datetime
+) -> tuple[UUID, Decimal] | None:
+    """Raise the balance of an open folio, which is held by it; return its id and balance, None where none is open."""
+    values = {"reservation": reservation_id, "amount": amount, "now": now}
+    row = (await session.execute(_OWE_MORE, values)).one_or_none()
+    return (row.id, row.balance) if row is not None else None
+
+
+async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
+    """Write new folio lines as they are, past the unit of work."""
+    await session.execute(_ADD_LINES, lines)
+
+
+_ADD_LINES = insert(cast_type(Table, FolioLine.__table__))
 
 
 async def folio_of(session: AsyncSession, reservation_id: UUID, *, lock: bool = False) -> Folio | None:

@@ -1,6 +1,7 @@
 """Opens the data base and hands out transactions; the only place that commits."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, event, insert, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
@@ -21,6 +22,9 @@ Subscriber = Callable[["Tx", Event], Awaitable[None]]
 
 #: Seconds a writer waits for the other processes' writers before SQLite gives up.
 SQLITE_BUSY_SECONDS = 30
+
+#: A connection to PostgreSQL that nobody used for so long may have been closed by a firewall or a restart.
+_IDLE_SECONDS = 5.0
 
 
 class Tx:
@@ -91,8 +95,9 @@ class Database:
             self._writer = _sqlite_engine(self.url, 1, begin="BEGIN IMMEDIATE")
         else:
             self._reader = self._writer = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+                self.url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
             )
+            _ask_idle_connections(self._reader)
         self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self.subscribers: list[Subscriber] = []
@@ -154,6 +159,24 @@ def is_contention(error: DBAPIError) -> bool:
     """Whether the transaction only lost a race (serialisation, deadlock, lock timeout) and may be run again."""
     code = getattr(error.orig, "sqlstate", None)
     return code in ("40001", "40P01", "55P03") or "database is locked" in str(error.orig)
+
+
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    """Ask a connection that was idle for a while whether it lives; asking each time costs as much as a statement."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _note(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) > _IDLE_SECONDS:
+            try:
+                alive = engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                alive = False
+            if not alive:
+                raise DisconnectionError("The connection is gone.")
 
 
 def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:

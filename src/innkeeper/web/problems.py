@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from innkeeper.access.http import recall_caller
@@ -171,7 +172,8 @@ def install_handlers(app: FastAPI) -> None:
 
 def on_unexpected(request: Request, error: Exception, route: str) -> Response:
     """Log an error that nobody had foreseen with its traceback, and answer without one."""
-    if isinstance(error, DBAPIError) and is_contention(error):
+    waited_in_vain = isinstance(error, PoolTimeout)  # every connection was in use for all of the patience there is
+    if waited_in_vain or (isinstance(error, DBAPIError) and is_contention(error)):
         log.warning("request gave way to another", route=route, error=type(error).__name__)
         return answer(request, Busy("Others were changing the same things."), headers={"Retry-After": "1"})
     HTTP_ERRORS.labels(route).inc()

@@ -38,7 +38,6 @@ from innkeeper.domain.errors import Conflict, InnkeeperError, NotFound
 from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unknown
 from innkeeper.house import folios, properties
 from innkeeper.house import repository as house
-from innkeeper.house.tables import FolioLine
 from innkeeper.storage.database import Database, Tx, is_contention
 
 T = TypeVar("T")
@@ -113,8 +112,7 @@ class HouseConnector:
         return await self._read(look)
 
     async def _in_room(self, session: AsyncSession, room: str) -> Outcome[RoomStatus]:
-        property_ = await properties.get(session, self._property_id)
-        found = await reading.in_room(session, property_, room)
+        found = await reading.in_room(session, self._property_id, room)
         present = [guest for guest in found if guest.status.present]
         if present:
             first = present[0]
@@ -145,9 +143,10 @@ class HouseConnector:
             return Refused(PmsCode.POSTING_REJECTED, "There is nothing to post on this check.", Actor.NOBODY)
 
         async def write(tx: Tx) -> ChargeReceipt:
-            await self._must_be_present(tx, draft.reservation_id)
-            posted = [await self._post(tx, draft, line) for line in lines]
-            folio = await house.folio_of(tx.session, _uuid(draft.reservation_id))
+            bill = await self._bill(tx, draft)
+            posted, balance = await folios.post_check(
+                tx, self._property_id, bill, [_new_charge(draft, line) for line in lines]
+            )
             return ChargeReceipt(
                 reference=draft.reference,
                 transaction_id=str(posted[0].id),
@@ -155,33 +154,23 @@ class HouseConnector:
                 total=sum((line.amount for line in posted), Decimal(0)),
                 currency=draft.currency,
                 business_date=posted[0].business_date,
-                folio_balance=folio.balance if folio else None,
+                folio_balance=balance,
             )
 
         return await self._write(write)
 
-    async def _must_be_present(self, tx: Tx, reservation_id: str) -> None:
-        """Raises Conflict for a guest who is not in the house, NotFound; holds the reservation until the end."""
-        found = await house.reservation(tx.session, self._property_id, _uuid(reservation_id), lock=True)
-        if found is None:
+    async def _bill(self, tx: Tx, draft: ChargeDraft) -> house.Bill:
+        """Return the guest's bill, held until the end. Raises Conflict for one who is not in the house, NotFound."""
+        bill = await house.locked_bill(tx.session, self._property_id, _uuid(draft.reservation_id))
+        if bill is None:
             raise NotFound("There is no such reservation.")
-        status = reading.status_of(found, found.check_out)
+        status = reading.status_among(bill.words, bill, bill.check_out)
         if not status.present:
             code = PmsCode.GUEST_CHECKED_OUT if status is GuestStatus.CHECKED_OUT else PmsCode.POSTING_REJECTED
-            raise Conflict(f"{found.confirmation} is {found.status}.", code=code)
-
-    async def _post(self, tx: Tx, draft: ChargeDraft, line: ChargeLine) -> FolioLine:
-        return await folios.post_charge(
-            tx,
-            self._property_id,
-            _uuid(draft.reservation_id),
-            amount=line.amount,
-            currency=draft.currency,
-            description=line.description[:300],
-            reference=reading.line_reference(draft.reference, line.key),
-            outlet_code=draft.outlet_code or None,
-            check_number=draft.check_number or None,
-        )
+            raise Conflict(f"{bill.confirmation} is {bill.status}.", code=code)
+        if draft.currency != bill.currency:
+            raise Conflict(f"The folio is kept in {bill.currency}.", code="CURRENCY_MISMATCH")
+        return bill
 
     # reading back --------------------------------------------------------------------------------------------------
 
@@ -325,6 +314,16 @@ class HouseConnector:
             }
             return Unknown("The data base did not say whether it has committed.", evidence)
         return Done(result)
+
+
+def _new_charge(draft: ChargeDraft, line: ChargeLine) -> folios.NewCharge:
+    return folios.NewCharge(
+        line.amount,
+        line.description[:300],
+        reading.line_reference(draft.reference, line.key),
+        draft.outlet_code or None,
+        draft.check_number or None,
+    )
 
 
 def _refused(error: InnkeeperError) -> Refused:

@@ -4,16 +4,27 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from innkeeper.domain.charge import GuestStatus, InHouseGuest, PostedLine
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import repository as house
-from innkeeper.house.tables import Folio, FolioLine, KeyCard, Property, Reservation, ReservationRoom, Room
+from innkeeper.house.tables import (
+    Folio,
+    FolioLine,
+    Guest,
+    KeyCard,
+    Property,
+    Reservation,
+    ReservationRoom,
+    Room,
+    RoomType,
+)
 
 #: Between a charge's reference and the key of one of its lines. Our references hold no such sign.
 _SEPARATOR = "/"
@@ -30,51 +41,81 @@ async def room_of_card(session: AsyncSession, property_id: UUID, card: str) -> s
     return await session.scalar(query.where(KeyCard.property_id == property_id, KeyCard.card == card))
 
 
-async def in_room(session: AsyncSession, property_: Property, number: str) -> list[InHouseGuest]:
+#: One plain query for a room, put together once, since a waiter waits for it.
+_IN_ROOM = (
+    select(
+        ReservationRoom.reservation_id,
+        ReservationRoom.status,
+        ReservationRoom.check_in,
+        ReservationRoom.check_out,
+        ReservationRoom.adults,
+        ReservationRoom.children,
+        ReservationRoom.room_type_label,
+        Room.number,
+        RoomType.name.label("room_type"),
+        Reservation.confirmation,
+        Reservation.currency,
+        Guest.id.label("guest_id"),
+        Guest.name,
+        Guest.first_name,
+        Guest.last_name,
+        Guest.vip_level,
+        Guest.loyalty_number,
+        Folio.balance,
+        Property.business_date,
+    )
+    .join(Room, Room.id == ReservationRoom.room_id)
+    .join(Property, Property.id == Room.property_id)
+    .join(Reservation, Reservation.id == ReservationRoom.reservation_id)
+    .join(Guest, Guest.id == Reservation.primary_guest_id)
+    .outerjoin(RoomType, RoomType.id == ReservationRoom.room_type_id)
+    .outerjoin(Folio, Folio.reservation_id == Reservation.id)
+    .where(
+        Room.property_id == bindparam("of"),
+        func.lower(Room.number) == bindparam("number"),
+        Room.deleted_at.is_(None),
+        # a stay past its date is in house all the same
+        (ReservationRoom.status == StayStatus.CHECKED_IN.value)
+        | (
+            (ReservationRoom.status == StayStatus.CHECKED_OUT.value)
+            & (ReservationRoom.check_out >= Property.business_date)
+        ),
+    )
+    .order_by(ReservationRoom.check_out < Property.business_date, Reservation.id, ReservationRoom.position)
+)
+
+
+async def in_room(session: AsyncSession, property_id: UUID, number: str) -> list[InHouseGuest]:
     """Return who is checked in to the room, and who has left it today; capitals do not matter, blanks inside do."""
-    query = (
-        select(ReservationRoom.reservation_id)
-        .join(Room, Room.id == ReservationRoom.room_id)
-        .where(
-            Room.property_id == property_.id,
-            func.lower(Room.number) == number.lower(),
-            Room.deleted_at.is_(None),
-            ReservationRoom.status.in_((StayStatus.CHECKED_IN.value, StayStatus.CHECKED_OUT.value)),
-            ReservationRoom.check_out >= property_.business_date,
-        )
+    rows = (await session.execute(_IN_ROOM, {"of": property_id, "number": number.lower()})).all()
+    stays: dict[UUID, Any] = {}
+    for row in rows:  # of a reservation, the stay that is in house before one that has left
+        known = stays.get(row.reservation_id)
+        if known is None or (row.status == StayStatus.CHECKED_IN and known.status != StayStatus.CHECKED_IN):
+            stays[row.reservation_id] = row
+    return [_in_house(row) for row in stays.values()]
+
+
+def _in_house(row: Row[Any]) -> InHouseGuest:
+    return InHouseGuest(
+        guest_id=str(row.guest_id),
+        reservation_id=str(row.reservation_id),
+        confirmation=row.confirmation,
+        name=row.name,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        room_number=row.number,
+        room_type=row.room_type if row.room_type is not None else row.room_type_label,
+        check_in=row.check_in,
+        check_out=row.check_out,
+        status=_status(row.status, row.check_out, row.business_date),
+        adults=row.adults,
+        children=row.children,
+        vip_level=row.vip_level or "",
+        loyalty_number=row.loyalty_number or "",
+        balance=row.balance if row.balance is not None else Decimal(0),
+        currency=row.currency,
     )
-    ids = set(await session.scalars(query))
-    found = []
-    for reservation in await house.reservations(session, ids) if ids else ():
-        row = _stay_in(reservation, number)
-        found.append(await _guest(session, property_, reservation, row, _status(row, property_.business_date)))
-    # a room that is over midnight may hold a stay past its date; it is in house all the same
-    return [*found, *await _overstaying(session, property_, number, ids)]
-
-
-async def _overstaying(
-    session: AsyncSession, property_: Property, number: str, known: Collection[UUID]
-) -> list[InHouseGuest]:
-    query = (
-        select(ReservationRoom.reservation_id)
-        .join(Room, Room.id == ReservationRoom.room_id)
-        .where(
-            Room.property_id == property_.id,
-            func.lower(Room.number) == number.lower(),
-            Room.deleted_at.is_(None),
-            ReservationRoom.status == StayStatus.CHECKED_IN.value,
-            ReservationRoom.check_out < property_.business_date,
-        )
-    )
-    ids = set(await session.scalars(query)) - set(known)
-    rows = await house.reservations(session, ids) if ids else ()
-    return [await _guest(session, property_, one, _stay_in(one, number), GuestStatus.DUE_OUT) for one in rows]
-
-
-def _stay_in(reservation: Reservation, number: str) -> ReservationRoom:
-    """Return the reservation's stay in that room; the one that is in house before one that has left."""
-    rows = [row for row in reservation.rooms if row.room and row.room.number.lower() == number.lower()]
-    return next((row for row in rows if row.status == StayStatus.CHECKED_IN), rows[0])
 
 
 async def guest(session: AsyncSession, property_: Property, reservation: Reservation) -> InHouseGuest:
@@ -86,7 +127,11 @@ async def guest(session: AsyncSession, property_: Property, reservation: Reserva
 
 def status_of(reservation: Reservation, today: date) -> GuestStatus:
     """Return where the guest is in the stay; with several rooms, in the house while one of them is."""
-    words = {row.status for row in reservation.rooms}
+    return status_among({row.status for row in reservation.rooms}, reservation, today)
+
+
+def status_among(words: Collection[str], reservation: Reservation | house.Bill, today: date) -> GuestStatus:
+    """Return where the guest is, by the words of the reservation's rooms."""
     if StayStatus.CHECKED_IN in words:
         return GuestStatus.DUE_OUT if reservation.check_out <= today else GuestStatus.IN_HOUSE
     if reservation.status == StayStatus.CHECKED_OUT:
@@ -94,10 +139,10 @@ def status_of(reservation: Reservation, today: date) -> GuestStatus:
     return GuestStatus.EXPECTED
 
 
-def _status(row: ReservationRoom, today: date) -> GuestStatus:
-    if row.status == StayStatus.CHECKED_OUT:
+def _status(word: str, check_out: date, today: date) -> GuestStatus:
+    if word == StayStatus.CHECKED_OUT:
         return GuestStatus.CHECKED_OUT
-    return GuestStatus.DUE_OUT if row.check_out <= today else GuestStatus.IN_HOUSE
+    return GuestStatus.DUE_OUT if check_out <= today else GuestStatus.IN_HOUSE
 
 
 async def _guest(
