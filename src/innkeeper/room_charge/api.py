@@ -1,6 +1,7 @@
 """The routes of charges: each one checks the role, calls one function and shapes the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Annotated, Any
@@ -12,11 +13,12 @@ from fastapi.responses import JSONResponse
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
 from innkeeper.access.roles import Role
-from innkeeper.domain.charge import RoomStatus
+from innkeeper.domain.charge import PmsCode, RoomStatus
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import format_amount, parse_amount
 from innkeeper.room_charge import lookup, posting, queue, repository, voids
 from innkeeper.room_charge.connection import Link, Systems
+from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.schemas import (
     KeyCardIn,
     OverrideIn,
@@ -84,6 +86,17 @@ def _shows_balance(link: Link, caller: Caller) -> bool:
     return link.options.verification.show_folio_balance or caller.role.at_least(Role.FRONT_DESK)
 
 
+@contextmanager
+def _discreet(link: Link, caller: Caller) -> Iterator[None]:
+    """Keep what is on a guest's bill out of a refusal for somebody who may not see it."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code == PmsCode.CREDIT_EXCEEDED and not _shows_balance(link, caller):
+            raise Refusal(PmsCode.CREDIT_EXCEEDED) from None
+        raise
+
+
 # --- posting ----------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +104,8 @@ def _shows_balance(link: Link, caller: Caller) -> bool:
 async def post(request: Request, caller: CurrentServer, property_id: PropertyId, body: PostIn) -> Response:
     """Charge a check to a room: 201 posted, 202 on its way or in doubt, 200 when the reference stood for it already."""
     link = await systems_of(request).link(property_id)
-    done = await posting.post(link, caller, body.order(link.hotel.currency, link.now()))
+    with _discreet(link, caller):
+        done = await posting.post(link, caller, body.order(link.hotel.currency, link.now()))
     shown = await _posting(link, caller, done.charge, done.attempts)
     return _answer(shown, done.charge, replay=done.replay)
 
@@ -103,7 +117,8 @@ async def split(request: Request, caller: CurrentServer, property_id: PropertyId
     order = body.order(link.hotel.currency, link.now())
     if body.room_amount is not None:
         order = replace(order, room_amount=parse_amount(body.room_amount, order.currency, "room_amount"))
-    done, rest = await posting.split(link, caller, order)
+    with _discreet(link, caller):
+        done, rest = await posting.split(link, caller, order)
     shown = SplitOut(
         posting=await _posting(link, caller, done.charge, done.attempts),
         room_amount=format_amount(done.charge.total, order.currency),
