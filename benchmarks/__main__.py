@@ -12,7 +12,7 @@ import benchmarks
 from benchmarks import Figure
 
 #: Modules that benchmarks share and that measure nothing themselves.
-_HELPERS = frozenset({"__main__", "charging", "houses", "importing", "serving", "shops"})
+_HELPERS = frozenset({"__main__", "chain", "charging", "houses", "importing", "serving", "shops"})
 
 
 def names() -> list[str]:

@@ -1,5 +1,6 @@
 """How long the availability of a year of fifty room types takes over twenty thousand reservations."""
 
+import asyncio
 import random
 import time
 from datetime import timedelta
@@ -15,6 +16,9 @@ from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.database import Database
 
 TYPES, NIGHTS, RESERVATIONS, ROUNDS = 50, 365, 20_000, 30
+
+#: How often the other request is made, alone and beside the loop.
+PROBES = 300
 
 
 async def run() -> list[Figure]:
@@ -35,12 +39,51 @@ async def run() -> list[Figure]:
             status, body = await connection.call("GET", f"/api/availability?start={TODAY}&end={end}")
             assert status == 200, body
             answers.append(time.perf_counter() - started)
+        alone, beside = await _others(served, f"/api/availability?start={TODAY}&end={end}")
         connection.close()
         await database.aclose()
+    share = (percentile(beside, 0.5) - percentile(alone, 0.5)) / percentile(answers, 0.5)
     return [
         Figure("50 types x 365 nights, count, p50", percentile(counts, 0.5) * 1000, "ms", "<= 50"),
         Figure("50 types x 365 nights, GET, p50", percentile(answers, 0.5) * 1000, "ms"),
+        Figure("another request, nobody asking for availability, p50", percentile(alone, 0.5) * 1000, "ms"),
+        Figure("another request, nobody asking for availability, p99", percentile(alone, 0.99) * 1000, "ms"),
+        Figure("another request, availability asked for in a loop, p50", percentile(beside, 0.5) * 1000, "ms"),
+        Figure("another request, availability asked for in a loop, p99", percentile(beside, 0.99) * 1000, "ms"),
+        Figure("the share of an availability that another request waits for, p50", share, "", "< 0.5"),
     ]
+
+
+async def _others(served: Served, path: str) -> tuple[list[float], list[float]]:
+    """Return how long other requests take, first alone, then while somebody asks for availability in a loop."""
+    probe = await Connection.open(served.port, served.token)
+    alone = [await _time(probe) for _ in range(PROBES)]
+    asking = asyncio.create_task(_ask_on_and_on(served, path))
+    beside = [await _time(probe) for _ in range(PROBES)]
+    assert not asking.done(), "nobody asked for availability meanwhile"
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    probe.close()
+    return alone, beside
+
+
+async def _ask_on_and_on(served: Served, path: str) -> None:
+    connection = await Connection.open(served.port, served.token)
+    try:
+        while True:
+            status, body = await connection.call("GET", path)
+            assert status == 200, body
+    finally:
+        connection.close()
+
+
+async def _time(probe: Connection) -> float:
+    """Ask for something small, a moment after the last time."""
+    await asyncio.sleep(0.01)
+    started = time.perf_counter()
+    status, body = await probe.call("GET", "/api/property")
+    assert status == 200, body
+    return time.perf_counter() - started
 
 
 async def _fill(database: Database, served: Served) -> None:
