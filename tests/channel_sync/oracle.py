@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from innkeeper.channel_sync import repository
+from innkeeper.channel_sync import drift, repository
 from innkeeper.channel_sync.agreement import name_lines
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Link
@@ -64,13 +64,15 @@ async def go_round(play: Play, *, full: bool) -> None:
     await world.work()
     if full:
         await world.sync("inbound", full=True)
+        await drift.run(await world.channels.link(world.property_id), heal=True)
     await world.sync("outbound")
     await world.work()
 
 
 async def come_to_rest(play: Play) -> "View":
     """Go round until a whole round changes nothing on either side and sends nothing. Fails when that never happens."""
-    # An order that somebody's PUT has hidden is in no list; only a full synchronisation meets it by its lines.
+    # An order that somebody's PUT has hidden is in no list. A full synchronisation meets it by its lines, and once
+    # those are gone too, the nightly sweep asks for it by its number.
     hidden = any(order.hidden for order in play.world.orders())
     await play.shop.settle()
     before: Any = None

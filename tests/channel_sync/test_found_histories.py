@@ -36,6 +36,21 @@ FOUND = {
         Talk("poll", {2: "error_before"}, ("before request", 11)),
         Step("shop removes room", 0, {"room": 0}),
     ),
+    "a booking that is known no more is no reason to send a refused one again and again": (
+        desk_books((SUITE, 4, 6)),
+        shop_books((SUITE, 3, 7)),
+        Talk("poll"),
+        Step("shop checks in", 0, {"room": 0}),
+        Talk("send"),
+        Step("shop hides order"),
+        Step("shop refunds"),
+    ),
+    "a booking that is in no list loses its last room": (
+        shop_books((DOUBLE, 4, 8)),
+        Step("shop hides order"),
+        Talk("poll"),
+        Step("shop removes room", 0, {"room": 0}),
+    ),
     "a booking that is in doubt turns out to be refused": (
         shop_books((SUITE, 4, 5)),
         desk_books((SUITE, 3, 5)),

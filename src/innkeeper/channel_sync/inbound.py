@@ -142,9 +142,8 @@ async def _absorb_all(
 ) -> Book:
     """Absorb the bookings in their order; new ones in a row are stored together."""
     book = await open_book(tx, link, bookings, options.sync_state_id)
-    if any(booking.order_id not in book.by_order for booking in bookings):
-        # what a booking gave up before it was first seen, nobody can know
-        await queue_refused(tx, link.property_id)
+    emptied = any(not booking.lines and booking.order_id not in book.by_order for booking in bookings)
+    made_before = result.created
     told = zip(await are_newcomers(book, bookings), bookings, strict=True)
     done = 0
     for new, group in groupby(told, key=itemgetter(0)):
@@ -156,12 +155,16 @@ async def _absorb_all(
             continue
         for booking in some:
             result.count(await absorb(book, booking, result))
+    if result.created > made_before or (emptied and not options.full):
+        # what a booking gave up before it was first seen, nobody can know
+        await queue_refused(tx, link.property_id)
     return book
 
 
 async def _store_one_by_one(
     link: Link, page: ChangePage, result: SyncResult, options: InboundOptions, *, keep_cursor: bool
 ) -> None:
+    made_before = result.created
     for booking in page.bookings:
         try:
             async with link.database.write() as tx:
@@ -183,7 +186,8 @@ async def _store_one_by_one(
     async with link.database.write() as tx:
         book = await open_book(tx, link, [], options.sync_state_id)
         await _note_gone(book, page.gone)
-        await queue_refused(tx, link.property_id)
+        if result.created > made_before:
+            await queue_refused(tx, link.property_id)
         if keep_cursor:
             await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
 
