@@ -9,11 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from innkeeper.access.caller import Caller
 from innkeeper.domain.errors import InnkeeperError
+from innkeeper.jobs.worker import Worker
 from innkeeper.room_charge import audit_day, jobs, posting, queue, voids
 from innkeeper.room_charge.order import Order
 from innkeeper.room_charge.tables import RoomCharge
@@ -159,11 +161,10 @@ class Play:
     def start(self) -> None:
         self.fate = Fate()
         database = MortalDatabase(f"sqlite:///{self._path}", self.fate)
-        self.world = open_world(database, self.clock, self.opera, self.stage.keyring)
-        self.world.systems = open_systems(database, self.stage.keyring, self.clock, MortalLine(self.opera, self.fate))
-        self.world.worker = type(self.world.worker)(
-            database, jobs.handlers(self.world.systems, _NOBODY), clock=self.clock
-        )
+        systems = open_systems(database, self.stage.keyring, self.clock, MortalLine(self.opera, self.fate))
+        worker = Worker(database, jobs.handlers(systems, _NOBODY), clock=self.clock)
+        # nobody asks by HTTP here, and to put the whole app together costs more than a day of charges
+        self.world = World(database, self.clock, self.opera, systems, worker, FastAPI())
 
     async def restart(self) -> None:
         """Drop the process with all that it knows; its claims run out."""

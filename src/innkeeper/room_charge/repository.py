@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, or_, select, text, union, update
+from sqlalchemy import Select, Table, Uuid, bindparam, delete, func, insert, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -25,12 +25,14 @@ from innkeeper.room_charge.tables import (
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
 
 _CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAttempt.__table__)
+#: The property. Its column has no type before the house's tables are loaded, which may be after this.
+_OF = bindparam("of", type_=Uuid())
 #: Made once: to put a statement together costs more than most of them take.
 _ID_OF = select(RoomCharge.id).where(
-    RoomCharge.property_id == bindparam("of"), RoomCharge.pos_reference == bindparam("pos_reference")
+    RoomCharge.property_id == _OF, RoomCharge.pos_reference == bindparam("pos_reference")
 )
 _TOTALS = select(RoomCharge.total).where(
-    RoomCharge.property_id == bindparam("of"), RoomCharge.reservation_id == bindparam("reservation_id")
+    RoomCharge.property_id == _OF, RoomCharge.reservation_id == bindparam("reservation_id")
 )
 _POSTED = RoomCharge.posting_status == PostingStatus.POSTED.value
 _WAITING = RoomCharge.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
