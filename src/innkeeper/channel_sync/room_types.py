@@ -65,7 +65,7 @@ def _compare(room_type: RoomType, count: int, product: ChannelRoomType) -> Sugge
     reasons.append(f"names are {alike:.0f} % alike")
     if count == len(product.room_numbers):
         score += 15
-        reasons.append(f"both have {count} rooms")
+        reasons.append(f"both have {count} {'room' if count == 1 else 'rooms'}")
     else:
         warnings.append(f"{count} rooms here, {len(product.room_numbers)} there")
     if (room_type.max_adult, room_type.max_children) == (product.max_adults, product.max_children):
