@@ -60,7 +60,7 @@ async def _alone(pms: Opera, served: Served) -> list[Figure]:
         seconds, posting = await charge(terminal, room, _reference())
         found.append(seconds)
         search.append(await _timed(line.call("GET", search_path(room)), 200))
-        path, body = charge_request(posting["reservation_id"], n)
+        path, body = charge_request(posting["reservation_id"], f"OWN-{n}")
         post.append(await _timed(line.call("POST", path, body), 201))
     own = percentile(search, 0.5) + percentile(post, 0.5)
     looked = [

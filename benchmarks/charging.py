@@ -102,11 +102,11 @@ def search_path(room: str) -> str:
     return f"{wire.reservations_path(HOTEL)}?{'&'.join(f'{name}={value}' for name, value in query)}"
 
 
-def charge_request(reservation_id: str, number: int) -> tuple[str, dict[str, Any]]:
+def charge_request(reservation_id: str, reference: str) -> tuple[str, dict[str, Any]]:
     """Return the request with which a check of two lines is posted in OPERA."""
     codes = OUTLET_CODES["REST"]
     entries = [
-        wire.ChargeEntry(codes[kind], Decimal(amount), CURRENCY, f"BENCH-{number}", "Restaurant", str(number))
+        wire.ChargeEntry(codes[kind], Decimal(amount), CURRENCY, reference, "Restaurant", "1")
         for kind, amount in (("charge", "87.50"), ("tip", "17.50"))
     ]
     body = wire.charge_body(HOTEL, None, opera.CASHIER_ID, entries, apply_routing=True)
@@ -264,8 +264,12 @@ async def charge(terminal: Connection, room: str, reference: str) -> tuple[float
     return seconds, found
 
 
-async def fill(url: str, charges: int) -> None:
-    """Put so many posted charges of the years before into the data base, each with its attempt, a stay each twenty."""
+async def fill(url: str, charges: int, *, today_only: bool = False) -> list[str]:
+    """Put so many posted charges into the data base, each with its attempt, a stay each twenty; return the references.
+
+    They are those of the days before, the last ones first, or all of today.
+    """
+    references = []
     database = Database(url)
     template = {
         "property_id": DEFAULT_PROPERTY,
@@ -297,14 +301,15 @@ async def fill(url: str, charges: int) -> None:
     for start in range(0, charges, _CHUNK):
         rows, attempts = [], []
         for n in range(start, min(start + _CHUNK, charges)):
-            at = today - timedelta(days=1 + n // CHARGES_A_DAY)
+            at = today if today_only else today - timedelta(days=1 + n // CHARGES_A_DAY)
             row_id = new_id()
+            references.append(reference_of(row_id, 1))
             rows.append(
                 {
                     **template,
                     "id": row_id,
                     "pos_reference": f"OLD-{row_id}",
-                    "reference": reference_of(row_id, 1),
+                    "reference": references[-1],
                     "reservation_id": str(90_000 + n // 20),
                     "pms_transaction_id": str(n),
                     "business_date": at.date(),
@@ -316,3 +321,4 @@ async def fill(url: str, charges: int) -> None:
             await tx.session.execute(insert(RoomCharge), rows)
             await tx.session.execute(insert(PostingAttempt), attempts)
     await database.aclose()
+    return references
