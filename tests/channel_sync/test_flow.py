@@ -5,8 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from innkeeper.channel_sync import jobs
+from innkeeper.channel_sync.work import SYNC
 from innkeeper.domain.stay import Stay
 from innkeeper.house import reservations
+from innkeeper.jobs import queue
+from innkeeper.jobs.tables import JobStatus
 from innkeeper.simulators.qloapps.actors import Guest
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
@@ -157,3 +161,16 @@ async def test_room_added_and_room_removed_there(world: World) -> None:
     await world.sync("inbound")
     held = [room for room in (await world.only()).rooms if room.status != "Cancelled"]
     assert [room.room_type_id for room in held] == [world.types[DOUBLE]]
+
+
+async def test_run_that_was_only_rehearsed_does_not_put_off_the_next_one(world: World) -> None:
+    async def queued(**options: bool) -> list[str]:
+        await world.sync("all", **options)
+        async with world.database.write() as tx:
+            await jobs.start_due_syncs(tx)
+        async with world.database.read() as session:
+            waiting, _ = await queue.list_jobs(session, property_id=world.property_id, statuses=[JobStatus.QUEUED])
+        return [job.kind for job in waiting if job.kind == SYNC]
+
+    assert await queued() == []
+    assert await queued(dry_run=True) == [SYNC]

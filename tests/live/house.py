@@ -20,6 +20,7 @@ from innkeeper.connectors.base import ChannelConnector
 from innkeeper.connectors.qloapps.connector import connector_from
 from innkeeper.domain.ids import DEFAULT_PROPERTY, new_id
 from innkeeper.domain.money import quantize
+from innkeeper.domain.outcome import Done
 from innkeeper.domain.stay import Stay
 from innkeeper.house import guests, properties, reservations
 from innkeeper.house.model import GuestDraft, ReservationDraft, RoomDraft
@@ -208,7 +209,9 @@ async def open_house(database: Database, shop: Shop) -> AsyncIterator[House]:
     await settings.save(channels, house.property_id, connection)
     try:
         await house.sync("room-types", create_missing=True)
+        tax_rate = await _tax_there(house)
         async with database.write() as tx:
+            (await properties.get(tx.session, house.property_id)).tax_rate = tax_rate
             for mapping in await repository.room_type_mappings(tx.session, house.property_id):
                 house.types[mapping.qloapps_product_id] = mapping.local_room_type_id
             config = await repository.config(tx.session, house.property_id)
@@ -221,6 +224,13 @@ async def open_house(database: Database, shop: Shop) -> AsyncIterator[House]:
     finally:
         await house.work()
         await channels.aclose()
+
+
+async def _tax_there(house: House) -> Decimal:
+    """Return the shop's tax in percent: a house sells at the same."""
+    answer = await (await house.connector()).price_terms()
+    assert isinstance(answer, Done)
+    return answer.value.tax_rates.get(house.shop.main.id, Decimal(0))
 
 
 async def our_types(house: House) -> list[RoomType]:

@@ -172,7 +172,9 @@ async def start_due_syncs(tx: Tx) -> None:
     """Queue the synchronisation of every connection whose interval has passed since it last ran."""
     for config in await repository.enabled_configs(tx.session):
         runs = await repository.last_runs(tx.session, config.property_id)
-        started = [run.started_at for run in runs.get(KINDS["all"], {}).values()]
+        # a rehearsed run has synchronised nothing
+        newest = runs.get(KINDS["all"], {}).values()
+        started = [run.started_at for run in newest if not run.metadata_.get("dry_run")]
         due = max(started, default=None)
         if due is None or utc_now() - due >= timedelta(minutes=config.sync_interval_minutes):
             await work.queue_scheduled(tx, config.property_id)

@@ -54,6 +54,13 @@ async def test_a_night_too_short_for_the_type_is_blocked_all_the_same(version: s
         assert await free(opened) == [4, 5, 5]
 
 
+async def test_a_block_without_an_order_is_no_guests(version: str) -> None:
+    async with shop(version) as opened:
+        opened.state.type_of_product[1]["min_los"] = 4
+        block = done(await opened.connector.make_block(draft()))
+        assert opened.state.lines[block.line_id].id_customer == 0
+
+
 async def test_inventory_tells_rooms_holds_and_blocks(version: str) -> None:
     async with shop(version) as opened:
         opened.book(TheirStay(1, FIRST, LAST))

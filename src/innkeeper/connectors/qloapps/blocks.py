@@ -228,7 +228,8 @@ class QloAppsBlocks:
             "id_order_detail": 0,
             "id_cart": 0,
             "id_room": draft.room_id,
-            "id_customer": 1,
+            # nobody's: the shop's list of arrivals would show the guest who has this number
+            "id_customer": 0,
             "booking_type": 1,
             "id_status": 1,
             "comment": BLOCK_PREFIX + draft.reference,
