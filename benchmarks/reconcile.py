@@ -26,15 +26,13 @@ async def run() -> list[Figure]:
         references = await fill(served.database, CHARGES - 1, today_only=True)
         await _post_there(pms, posting["reservation_id"], references)
         day = date.fromisoformat(posting["business_date"])
-        line = await pms.line()
+        terminal.close()
         compared, listed, busy = [], [], []
         for _ in range(TIMES):
-            listed.append(await _list(line, day))
+            listed.append(await _list(pms, day))
             before = served.processor_seconds()
-            compared.append(await _compare(terminal, served, day))
+            compared.append(await _compare(served, day))
             busy.append(served.processor_seconds() - before)
-        terminal.close()
-        line.close()
     beyond = min(compared) - min(listed)
     return [
         Figure(f"reconciling {CHARGES} charges beyond the PMS's own time", beyond, "s", "< 2"),
@@ -55,10 +53,11 @@ async def _post_there(pms: Opera, reservation_id: str, references: list[str]) ->
     await asyncio.gather(*(work(line, references[n::LINES]) for n, line in enumerate(lines)))
 
 
-async def _list(line: Connection, day: date) -> float:
+async def _list(pms: Opera, day: date) -> float:
     """Return the seconds in which the PMS lists the day, page by page, as it is asked by us."""
     codes = sorted({code for outlet in OUTLET_CODES.values() for code in outlet.values()})
     query = f"startDate={day}&endDate={day}" + "".join(f"&filterTransactionCode={code}" for code in codes)
+    line = await pms.line()
     started, got, more = time.perf_counter(), 0, True
     while more:
         path = f"{wire.financial_postings_path(HOTEL)}?{query}&limit={PAGE_SIZE}&offset={got}"
@@ -66,14 +65,18 @@ async def _list(line: Connection, day: date) -> float:
         assert status == 200, answer
         page = json.loads(answer)
         got, more = got + page["count"], page["hasMore"]
+    seconds = time.perf_counter() - started
+    line.close()
     assert got == 2 * CHARGES, got
-    return time.perf_counter() - started
+    return seconds
 
 
-async def _compare(terminal: Connection, served: Served, day: date) -> float:
+async def _compare(served: Served, day: date) -> float:
+    terminal = await served.terminal()
     started = time.perf_counter()
     status, answer = await terminal.call("GET", f"/api/pms/reconciliation/daily?date={day}")
     seconds = time.perf_counter() - started
+    terminal.close()
     assert status == 200, answer
     report = json.loads(answer)
     assert (report["total_checks"], report["balanced"]) == (CHARGES, True), answer[:500]

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +29,9 @@ _log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 Query = Sequence[tuple[str, str]]
+
+#: Pools of connections, and how many connections each of them may open.
+_POOLS, _EACH = 8, 8
 
 #: Failures that say that the other side as a whole is not well, as opposed to one request.
 _ILL = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})
@@ -105,11 +110,9 @@ class RestClient:
         self._wire = wire
         self._breakers = wire.breaker or AsyncCircuitBreakerFactory(breaker_threshold, breaker_seconds)
         # no client around it: redirects, cookies and the rest of a browser are nothing that a PMS may ask of us
-        self._transport = wire.transport or httpx2.AsyncHTTPTransport(
-            # short, so that a charge seldom meets a connection that the server has just closed
-            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=4.0),
-            trust_env=False,
-        )
+        # several small pools, since a pool looks at each of its idle connections whenever a request begins or ends
+        self._pools = [wire.transport] if wire.transport else _transports()
+        self._turns = cycle(self._pools)
         timeout = httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
         self._extensions = {"timeout": timeout.as_dict()}
         # the deadline of httpx2 is per read: a server that trickles bytes would hold a waiter at the table for ever
@@ -117,7 +120,8 @@ class RestClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._transport.aclose()
+        for transport in self._pools:
+            await transport.aclose()
 
     async def send(self, call: Call) -> httpx2.Response:
         """Return the good answer, read to its end. Raises CallFailed."""
@@ -157,7 +161,7 @@ class RestClient:
         failure: str | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await self._transport.handle_async_request(request)
+                answer = await next(self._turns).handle_async_request(request)
                 answer.request = request
                 try:
                     await answer.aread()
@@ -184,7 +188,7 @@ class RestClient:
             headers["Authorization"] = f"Basic {b64encode(':'.join(call.auth).encode()).decode()}"
         url = f"{self._base_url}{call.path}{'?' if call.query else ''}{urlencode(call.query)}"
         return httpx2.Request(
-            call.method, url, headers=headers, content=content, data=call.form, extensions=self._extensions
+            call.method, _url(url), headers=headers, content=content, data=call.form, extensions=self._extensions
         )
 
     def _tell(
@@ -211,6 +215,19 @@ class RestClient:
             self._wire.on_exchange(exchange)
         except Exception:  # noqa: BLE001  a log that cannot be written must not lose the answer of a charge
             _log.exception("the listener of PMS exchanges failed")
+
+
+def _transports() -> list[httpx2.AsyncBaseTransport]:
+    # kept open only briefly, so that a charge seldom meets a connection that the server has just closed
+    limits = httpx2.Limits(max_connections=_EACH, max_keepalive_connections=_EACH, keepalive_expiry=4.0)
+    trust = httpx2.create_ssl_context(trust_env=False)  # reading the authorities takes a while, so once for all
+    return [httpx2.AsyncHTTPTransport(verify=trust, limits=limits, trust_env=False) for _ in range(_POOLS)]
+
+
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx2.URL:
+    """Return the address, taken apart once: rooms and bills come again and again."""
+    return httpx2.URL(text)
 
 
 def _transport_key(error: httpx2.HTTPError) -> str:

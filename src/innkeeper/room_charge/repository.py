@@ -28,19 +28,20 @@ _CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAtte
 #: The property. Its column has no type before the house's tables are loaded, which may be after this.
 _OF = bindparam("of", type_=Uuid())
 #: Made once: to put a statement together costs more than most of them take.
-_ID_OF = select(RoomCharge.id).where(
-    RoomCharge.property_id == _OF, RoomCharge.pos_reference == bindparam("pos_reference")
+_ID_OF = select(_CHARGES.c.id).where(
+    _CHARGES.c.property_id == _OF, _CHARGES.c.pos_reference == bindparam("pos_reference")
 )
-_TOTALS = select(RoomCharge.total).where(
-    RoomCharge.property_id == _OF, RoomCharge.reservation_id == bindparam("reservation_id")
+_TOTALS = select(_CHARGES.c.total).where(
+    _CHARGES.c.property_id == _OF, _CHARGES.c.reservation_id == bindparam("reservation_id")
 )
-_POSTED = RoomCharge.posting_status == PostingStatus.POSTED.value
-_WAITING = RoomCharge.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
+_POSTED = _CHARGES.c.posting_status == PostingStatus.POSTED.value
+_WAITING = _CHARGES.c.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
 _ON_ITS_WAY = _TOTALS.where(
-    or_(_WAITING, _POSTED & (RoomCharge.posted_at >= bindparam("since"))), RoomCharge.id != bindparam("but")
+    or_(_WAITING, _POSTED & (_CHARGES.c.posted_at >= bindparam("since"))), _CHARGES.c.id != bindparam("but")
 )
-_CHARGED = _TOTALS.where(_POSTED, RoomCharge.posted_at < bindparam("before"))
+_CHARGED = _TOTALS.where(_POSTED, _CHARGES.c.posted_at < bindparam("before"))
 _NO_CHARGE = UUID(int=0)
+_CHANGE = update(_CHARGES).where(_CHARGES.c.id == bindparam("of_charge"), _CHARGES.c.claimed_by == bindparam("claim"))
 _INSERT, _INSERT_ATTEMPT = insert(_CHARGES), insert(_ATTEMPTS)
 _FIELDS, _TOLD = frozenset(_CHARGES.c.keys()), frozenset(_ATTEMPTS.c.keys())
 
@@ -95,8 +96,8 @@ async def add_charge(session: AsyncSession, row: RoomCharge) -> None:
 
 async def change_claimed(session: AsyncSession, charge_id: UUID, claim: str, changes: Mapping[str, Any]) -> bool:
     """Write these fields of a charge; False when the claim is no longer the one that is named."""
-    query = update(_CHARGES).where(_CHARGES.c.id == charge_id, _CHARGES.c.claimed_by == claim).values(changes)
-    return bool(cast(Any, await session.execute(query)).rowcount)
+    changed = await session.execute(_CHANGE, {**changes, "of_charge": charge_id, "claim": claim})
+    return bool(cast(Any, changed).rowcount)
 
 
 async def add_attempt(session: AsyncSession, row: PostingAttempt) -> None:

@@ -94,10 +94,13 @@ class Database:
             self._reader = _sqlite_engine(self.url, pool_size, begin="BEGIN")
             self._writer = _sqlite_engine(self.url, 1, begin="BEGIN IMMEDIATE")
         else:
-            self._reader = self._writer = create_async_engine(
+            self._writer = create_async_engine(
                 self.url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
             )
-            _ask_idle_connections(self._reader)
+            _ask_idle_connections(self._writer)
+            # each statement of a reader sees what is committed by then, in a transaction or not; without one, it is
+            # one visit instead of three
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self.subscribers: list[Subscriber] = []
@@ -135,8 +138,7 @@ class Database:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        await self._writer.dispose()
 
 
 def async_url(url: str) -> URL:

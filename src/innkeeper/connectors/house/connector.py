@@ -38,6 +38,7 @@ from innkeeper.domain.errors import Conflict, InnkeeperError, NotFound
 from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unknown
 from innkeeper.house import folios, properties
 from innkeeper.house import repository as house
+from innkeeper.jobs.quiet import quiet_write
 from innkeeper.storage.database import Database, Tx, is_contention
 
 T = TypeVar("T")
@@ -298,7 +299,7 @@ class HouseConnector:
         self._made += 1
         begun = False
         try:
-            async with asyncio.timeout(self._timeout), self._database.write() as tx:
+            async with asyncio.timeout(self._timeout), quiet_write(self._database) as tx:
                 begun = True
                 result = await write(tx)
         except InnkeeperError as error:
