@@ -59,9 +59,7 @@ async def queue_reconcile(tx: Tx, property_id: UUID, day: date) -> UUID:
 
 async def queue_look(tx: Tx, property_id: UUID) -> UUID:
     """Look whether the PMS holds a charge of its open day twice, and have it mended."""
-    return await enqueue(
-        tx, JobSpec(kind=LOOK, key="open day", property_id=property_id, priority=_PRIORITY[RECONCILE])
-    )
+    return await enqueue(tx, JobSpec(kind=LOOK, key="open day", property_id=property_id, priority=_PRIORITY[RECONCILE]))
 
 
 async def queue_print(tx: Tx, property_id: UUID, charge_id: UUID, until: datetime) -> UUID:
