@@ -64,7 +64,6 @@ async def go_round(play: Play, *, full: bool) -> None:
     await world.work()
     if full:
         await world.sync("inbound", full=True)
-        await drift.run(await world.channels.link(world.property_id), heal=True)
     await world.sync("outbound")
     await world.work()
 
@@ -75,6 +74,9 @@ async def come_to_rest(play: Play) -> "View":
     # those are gone too, the nightly sweep asks for it by its number.
     hidden = any(order.hidden for order in play.world.orders())
     await play.shop.settle()
+    await go_round(play, full=hidden)
+    if hidden:
+        await drift.run(await play.world.channels.link(play.world.property_id), heal=True)
     before: Any = None
     for _ in range(ROUNDS):
         written = len(play.wire.writes)
