@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import delete
 
-from innkeeper.channel_sync import ari_work, runs, work
+from innkeeper.channel_sync import ari_work, runs, settings, work
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.work import queue_push
@@ -51,6 +51,16 @@ async def test_a_closed_room_is_a_block_seconds_later(selling: World) -> None:
     assert shop_free(selling, DOUBLE)[:8] == [3, 3, 3, 2, 2, 2, 2, 3]
     (block,) = await blocks(selling)
     assert (block.check_in, block.check_out, block.status) == (day(3), day(7), "standing")
+
+
+async def test_pushing_that_is_switched_on_again_catches_up_at_once(selling: World) -> None:
+    await settings.save(selling.channels, selling.property_id, {"sync_availability": False})
+    await close_rooms(selling, DOUBLE, 3, 7)
+    await selling.work()
+    assert not await equal(selling)
+    await settings.save(selling.channels, selling.property_id, {"sync_availability": True})
+    await selling.work()
+    assert await equal(selling)
 
 
 async def test_an_opened_room_is_sold_again(selling: World) -> None:

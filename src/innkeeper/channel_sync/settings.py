@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari_repository, repository, watch
+from innkeeper.channel_sync import ari_repository, ari_work, repository, watch
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.contacts import INBOUND, note_contact
 from innkeeper.channel_sync.tables import Config
-from innkeeper.channel_sync.work import queue_check
+from innkeeper.channel_sync.work import queue_check, queue_scheduled
 from innkeeper.domain.channel import BrokerFacts
 from innkeeper.domain.errors import FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
 from innkeeper.house import properties
+from innkeeper.storage.database import Tx
 from innkeeper.storage.secrets import Keyring
 
 #: QloApps refuses a key of any other length before it looks at it.
@@ -44,6 +45,9 @@ SETTABLE = frozenset(
     )
 )
 
+#: What sends to the shop when it is on.
+_SWITCHES = ("sync_enabled", "sync_reservations_outbound", "sync_availability", "sync_rates")
+
 #: What leads to the shop; whoever changes it wants to know at once whether it is right now.
 _CONNECTION = frozenset(("base_url", "api_key", "qloapps_hotel_id"))
 
@@ -64,6 +68,7 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
             config = Config(property_id=property_id)
             tx.session.add(config)
         before = (config.base_url, config.qloapps_hotel_id)
+        off = {name for name in _SWITCHES if not getattr(config, name)}
         for name in SETTABLE & values.keys():
             setattr(config, name, values[name])
         if "base_url" in values:
@@ -81,7 +86,16 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
             await queue_check(tx, property_id)
         await tx.session.flush()
         await tx.session.refresh(config)
+        if config.mode == "live" and any(getattr(config, name) for name in off):
+            await _catch_up(tx, config)
         return config
+
+
+async def _catch_up(tx: Tx, config: Config) -> None:
+    """Send at once what was not sent while it was switched off: until then the shop may sell what is gone here."""
+    await ari_repository.distrust_all(tx.session, config.property_id)
+    await ari_work.queue_window(tx, config)
+    await queue_scheduled(tx, config.property_id)
 
 
 def plain_address(base_url: str) -> str:
