@@ -196,6 +196,7 @@ def _earlier(column: Any, instant: datetime) -> Any:
 
 async def bring_forward(tx: Tx, lane: str, code: str, now: datetime) -> None:
     """Let the jobs of the lane that were put off for the same reason run now: the reason has gone."""
+    tx.has_jobs = True
     await tx.session.execute(
         update(JOBS)
         .where(JOBS.c.lane == lane, QUEUED, JOBS.c.failure_code == code, JOBS.c.deferrals > 0, JOBS.c.run_after > now)

@@ -113,6 +113,7 @@ async def enqueue_many(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None
 
     Rows are written in the order of their keys, so that two transactions never wait for each other crosswise.
     """
+    tx.has_jobs = True
     ordered = _merged(specs, now)
     ids: dict[tuple[UUID, str, str], UUID] = {}
     for start in range(0, len(ordered), _CHUNK):
@@ -125,6 +126,7 @@ async def enqueue_many(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None
 async def enqueue_all(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None = None) -> None:
     """Put thousands of jobs on the queue as `enqueue_many` does; nobody asks for their ids, which makes it cheap."""
     if specs:
+        tx.has_jobs = True
         await tx.session.execute(_upsert(tx.session), _merged(specs, now))
 
 
@@ -263,6 +265,7 @@ async def retry(tx: Tx, job_id: UUID, *, now: datetime | None = None) -> UUID:
     }
     if job.status is JobStatus.DEAD:
         values["due_at"] = moment
+    tx.has_jobs = True
     await tx.session.execute(update(JOBS).where(JOBS.c.id == job_id).values(values))
     return job_id
 

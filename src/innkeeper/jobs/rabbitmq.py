@@ -33,7 +33,7 @@ from innkeeper.jobs.messages import TRIES_HEADER, BrokerNames, EventMessage
 from innkeeper.jobs.queue import EVENTS
 from innkeeper.jobs.quiet import is_quiet, quiet_write
 from innkeeper.jobs.worker import Offer, Worker, default_holder
-from innkeeper.storage.database import Database
+from innkeeper.storage.database import Database, Tx
 
 #: What the libraries raise when the broker, or the way to it, is away.
 BROKER_AWAY: tuple[type[Exception], ...] = (*CONNECTION_EXCEPTIONS, FastStreamException)
@@ -112,9 +112,12 @@ class RabbitLink:
         """Close the link. Messages that are being worked on come again, to whoever is there."""
         self._stopping.set()
 
-    def _committed(self) -> None:
-        if not is_quiet() and self._loop is not None:
+    def _committed(self, tx: Tx) -> None:
+        if is_quiet() or self._loop is None:
+            return
+        if tx.has_jobs:
             self._loop.call_soon_threadsafe(self._news_of_jobs.set)
+        if tx.has_events:
             self._loop.call_soon_threadsafe(self._news_of_events.set)
 
     def _set_connected(self, connected: bool) -> None:

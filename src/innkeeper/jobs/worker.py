@@ -24,7 +24,7 @@ from innkeeper.jobs.leases import RENEWALS, Lease, acquire, release, renew
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.quiet import is_quiet, quiet_write
 from innkeeper.jobs.tables import JobStatus
-from innkeeper.storage.database import Database, is_contention
+from innkeeper.storage.database import Database, Tx, is_contention
 
 Handler = Callable[[Job], Awaitable[Outcome[Any]]]
 
@@ -235,8 +235,8 @@ class Worker:
 
     # ------------------------------------------------------------------ finding work
 
-    def _committed(self) -> None:
-        if not is_quiet():
+    def _committed(self, tx: Tx) -> None:
+        if tx.has_jobs and not is_quiet():
             self.wake()
 
     async def _look(self) -> float:

@@ -28,10 +28,15 @@ _IDLE_SECONDS = 5.0
 
 
 class Tx:
-    """One transaction. What is announced in it is told to the subscribers in the same transaction."""
+    """One transaction. What is announced in it is told to the subscribers in the same transaction.
+
+    `has_jobs` and `has_events` say that it leaves work or news behind; whoever puts such rows sets them, so that a
+    commit wakes only those for whom there is something.
+    """
 
     def __init__(self, session: AsyncSession, database: "Database") -> None:
         self.session = session
+        self.has_jobs = self.has_events = False
         self._database = database
         self._last: list[Callable[[], Awaitable[None]]] = []
 
@@ -46,6 +51,7 @@ class Tx:
 
     async def announce(self, announced: Event) -> None:
         """Write the event's row and let each subscriber put its own rows beside it."""
+        self.has_events = True
         self.session.add(
             EventRow(
                 name=announced.name,
@@ -61,6 +67,7 @@ class Tx:
     async def announce_all(self, announced: Sequence[Event]) -> None:
         """Do as `announce` does for each of many changes, with one statement for the rows."""
         if announced:
+            self.has_events = True
             await self.session.flush()
             await self.session.execute(
                 insert(cast(Table, EventRow.__table__)),
@@ -104,7 +111,7 @@ class Database:
         self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self.subscribers: list[Subscriber] = []
-        self.after_commit: list[Callable[[], None]] = []
+        self.after_commit: list[Callable[[Tx], None]] = []
 
     @property
     def engine(self) -> AsyncEngine:
@@ -128,7 +135,7 @@ class Database:
             yield tx
             await tx.finish()
         for wake in self.after_commit:
-            wake()
+            wake(tx)
 
     async def ping(self) -> None:
         """Raise DBAPIError or OSError when the data base does not answer."""
