@@ -18,6 +18,7 @@ from innkeeper.house import (
     availability,
     erasing,
     folios,
+    guest_repository,
     guests,
     intake,
     properties,
@@ -330,7 +331,9 @@ async def list_guests(
     """Return the guests by name."""
     words = guests.normal_name(q).split() if q.strip() else []
     async with database.read() as session:
-        found, total = await repository.page_of_guests(session, property_id, limit, offset, words, q.strip().casefold())
+        found, total = await guest_repository.page_of_guests(
+            session, property_id, limit, offset, words, q.strip().casefold()
+        )
     return Page(items=[GuestOut.of(guest) for guest in found], total=total, limit=limit, offset=offset)
 
 

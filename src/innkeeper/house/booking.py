@@ -15,7 +15,7 @@ from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import spread
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import assignment, events, overbooking, rates, repository
+from innkeeper.house import assignment, events, guest_repository, overbooking, rates, repository
 from innkeeper.house.booking_checks import check
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
@@ -102,7 +102,7 @@ async def write(
     """
     session, reservation_id = tx.session, None if reservation is None else reservation.id
     if guest is None and (reservation is None or reservation.primary_guest_id != draft.guest_id):
-        guest = await repository.guest(session, house.id, draft.guest_id)
+        guest = await guest_repository.guest(session, house.id, draft.guest_id)
     elif guest is None and reservation is not None:
         guest = reservation.primary_guest
     type_ids = {room.room_type_id for room in draft.rooms if room.room_type_id is not None}

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from innkeeper.domain.errors import Conflict, NotFound
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import events, properties, repository
+from innkeeper.house import events, guest_repository, properties
 from innkeeper.house.tables import Guest
 from innkeeper.storage.database import Tx
 from innkeeper.storage.outbox import Event
@@ -19,11 +19,11 @@ async def erase(tx: Tx, property_id: UUID, guest_id: UUID) -> int:
     Returns how many reservations of his remain without a name. Raises NotFound; Conflict while he is in the house or
     has a stay ahead, and whatever a context says that still needs him.
     """
-    guest = await repository.guest(tx.session, property_id, guest_id, lock=True)
+    guest = await guest_repository.guest(tx.session, property_id, guest_id, lock=True)
     if guest is None:
         raise NotFound(f"There is no guest {guest_id}.")
     house = await properties.get(tx.session, property_id)
-    stays = await repository.stays_of_guest(tx.session, property_id, guest_id)
+    stays = await guest_repository.stays_of_guest(tx.session, property_id, guest_id)
     for stay in stays:
         if stay.status == StayStatus.CHECKED_IN:
             raise Conflict(
@@ -38,7 +38,7 @@ async def erase(tx: Tx, property_id: UUID, guest_id: UUID) -> int:
                 action="Cancel it, or erase him after it.",
             )
     _clear(guest)
-    await repository.clear_requests(tx.session, property_id, guest_id)
+    await guest_repository.clear_requests(tx.session, property_id, guest_id)
     ids = [str(stay.id) for stay in stays]
     await tx.announce(Event(events.GUEST_ERASED, property_id, guest_id, "house", {"reservation_ids": ids}))
     return len(ids)

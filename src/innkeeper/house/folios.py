@@ -13,7 +13,7 @@ from innkeeper.domain.errors import Conflict, FieldError, NotFound, RuleRefused
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount, quantize
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import properties, repository
+from innkeeper.house import folio_repository, properties, repository
 from innkeeper.house.checks import Errors, cleaned
 from innkeeper.house.tables import Folio, FolioLine, Property, Reservation
 from innkeeper.storage.database import Tx
@@ -83,7 +83,7 @@ class NewCharge:
 
 
 async def post_check(
-    tx: Tx, property_id: UUID, bill: repository.Bill, charges: Sequence[NewCharge]
+    tx: Tx, property_id: UUID, bill: folio_repository.Bill, charges: Sequence[NewCharge]
 ) -> tuple[list[FolioLine], Decimal]:
     """Put the lines of a check on the folio of a bill that is held; return them and what the guest owes then.
 
@@ -107,7 +107,7 @@ async def post_check(
     ]
     for line in made:
         _check(line, bill.currency)
-    there = await repository.lines_by_references(tx.session, property_id, [one.reference for one in charges])
+    there = await folio_repository.lines_by_references(tx.session, property_id, [one.reference for one in charges])
     new = [line for line in made if line.reference not in there]
     folio_id, balance = await _open_folio(tx, property_id, bill, sum((line.amount for line in new), Decimal(0)))
     for line in made:
@@ -118,18 +118,23 @@ async def post_check(
     if new:
         names = [column.key for column in FolioLine.__table__.columns]
         try:
-            await repository.add_lines(tx.session, [{name: getattr(line, name) for name in names} for line in new])
+            await folio_repository.add_lines(
+                tx.session, [{name: getattr(line, name) for name in names} for line in new]
+            )
         except IntegrityError:
             raise _used(new[0].reference) from None
     return [there.get(line.reference or "", line) for line in made], balance
 
 
-async def _open_folio(tx: Tx, property_id: UUID, bill: repository.Bill, amount: Decimal) -> tuple[UUID, Decimal]:
+async def _open_folio(tx: Tx, property_id: UUID, bill: folio_repository.Bill, amount: Decimal) -> tuple[UUID, Decimal]:
     """Add to the balance and return the folio with it; made at its first line. Raises Conflict where it is closed."""
-    raised = await repository.owe_more(tx.session, bill.reservation_id, amount, utc_now())
+    raised = await folio_repository.owe_more(tx.session, bill.reservation_id, amount, utc_now())
     if raised is not None:
         return raised
-    if await repository.folio_of(tx.session, bill.reservation_id) is not None or bill.status == StayStatus.CANCELLED:
+    if (
+        await folio_repository.folio_of(tx.session, bill.reservation_id) is not None
+        or bill.status == StayStatus.CANCELLED
+    ):
         raise _closed(bill.confirmation)
     folio = Folio(
         id=new_id(),
@@ -166,13 +171,13 @@ async def void_line(
 
     Raises NotFound, Conflict (`NOT_VOIDABLE`).
     """
-    line = await repository.folio_line(tx.session, property_id, line_id)
+    line = await folio_repository.folio_line(tx.session, property_id, line_id)
     if line is None:
         raise NotFound(f"There is no folio line {line_id}.")
     if line.kind == "void":
         raise Conflict("A void cannot be voided; post the charge again.", code="NOT_VOIDABLE")
-    folio = await repository.locked_folio(tx.session, line.folio_id)
-    done = await repository.void_of(tx.session, line.id)
+    folio = await folio_repository.locked_folio(tx.session, line.folio_id)
+    done = await folio_repository.void_of(tx.session, line.id)
     if done is not None:
         return done
     house = await properties.get(tx.session, property_id)
@@ -193,8 +198,8 @@ async def statement(session: AsyncSession, property_id: UUID, reservation_id: UU
     reservation = await repository.reservation(session, property_id, reservation_id)
     if reservation is None:
         raise NotFound(f"There is no reservation {reservation_id}.")
-    folio = await repository.folio_of(session, reservation_id)
-    lines = await repository.folio_lines(session, folio.id) if folio else []
+    folio = await folio_repository.folio_of(session, reservation_id)
+    lines = await folio_repository.folio_lines(session, folio.id) if folio else []
     posted = {line.reference for line in lines}
     projected = [line for line in _stay_lines(reservation, final=True) if line.reference not in posted]
     if reservation.status == StayStatus.CANCELLED:
@@ -212,7 +217,7 @@ async def post_stay(tx: Tx, house: Property, reservation: Reservation, *, leave_
     final = reservation.status == StayStatus.CHECKED_OUT
     staying = {f"accommodation:{row.id}" for row in reservation.rooms if row.status != StayStatus.CHECKED_OUT}
     folio = await _folio(tx, house, reservation)
-    posted = {line.reference for line in await repository.folio_lines(tx.session, folio.id)}
+    posted = {line.reference for line in await folio_repository.folio_lines(tx.session, folio.id)}
     for line in _stay_lines(reservation, final=final):
         if line.reference in posted or line.reference in staying:
             continue
@@ -264,9 +269,9 @@ async def _post(tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine
             action=f"Send the amount in {reservation.currency}.",
         )
     if line.reference is not None:
-        first = await repository.line_by_reference(tx.session, property_id, line.reference)
+        first = await folio_repository.line_by_reference(tx.session, property_id, line.reference)
         if first is not None:
-            folio_of_first = await repository.folio_of(tx.session, reservation_id)
+            folio_of_first = await folio_repository.folio_of(tx.session, reservation_id)
             same_folio = folio_of_first is not None and first.folio_id == folio_of_first.id
             if not same_folio or (first.kind, first.amount) != (line.kind, line.amount):
                 raise _used(line.reference)
@@ -295,7 +300,7 @@ def _check(line: FolioLine, currency: str) -> None:
 
 async def _folio(tx: Tx, house: Property, reservation: Reservation) -> Folio:
     """Return the reservation's folio, locked; made at its first line. The caller holds the reservation's lock."""
-    folio = await repository.folio_of(tx.session, reservation.id, lock=True)
+    folio = await folio_repository.folio_of(tx.session, reservation.id, lock=True)
     if folio is None:
         folio = Folio(
             id=new_id(),

@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.ids import new_id
-from innkeeper.house import events, repository
+from innkeeper.house import events, guest_repository
 from innkeeper.house.checks import Errors, cleaned
 from innkeeper.house.model import GuestDraft
 from innkeeper.house.tables import Guest
 from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.database import Tx
 
-beginning_of = repository.beginning_of
+beginning_of = guest_repository.beginning_of
 
 #: Letters that no Unicode decomposition takes apart.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
@@ -119,7 +119,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 async def get(session: AsyncSession, property_id: UUID, guest_id: UUID) -> Guest:
     """Return the guest. Raises NotFound."""
-    guest = await repository.guest(session, property_id, guest_id)
+    guest = await guest_repository.guest(session, property_id, guest_id)
     if guest is None:
         raise NotFound(f"There is no guest {guest_id}.")
     return guest
@@ -169,7 +169,7 @@ async def update(
 
     Raises NotFound, Invalid.
     """
-    guest = await repository.guest(tx.session, property_id, guest_id, lock=True)
+    guest = await guest_repository.guest(tx.session, property_id, guest_id, lock=True)
     if guest is None:
         raise NotFound(f"There is no guest {guest_id}.")
     draft = _made_storable(draft) if lenient else draft
@@ -201,12 +201,12 @@ def draft_of(guest: Guest) -> GuestDraft:
 
 async def get_all(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
     """Return guests by id; those that there are none of are not in the answer."""
-    return await repository.guests(session, property_id, ids)
+    return await guest_repository.guests(session, property_id, ids)
 
 
 async def matching(session: AsyncSession, property_id: UUID, forms: NormalForms, limit: int = 50) -> list[Guest]:
     """Return guests who share the e-mail, the phone, the name, or its last word: candidates for a match."""
-    return await repository.guests_like(session, property_id, forms.name, forms.email, forms.phone, limit)
+    return await guest_repository.guests_like(session, property_id, forms.name, forms.email, forms.phone, limit)
 
 
 async def matching_many(
@@ -214,16 +214,16 @@ async def matching_many(
     property_id: UUID,
     forms: Collection[NormalForms],
     close: Callable[[str, Sequence[str]], Iterable[str]],
-) -> Sequence[repository.KnownGuest]:
+) -> Sequence[guest_repository.KnownGuest]:
     """Return those whom `matching` would find for any of the forms and who matter, in a few statements.
 
     `close` says which of the sorted names that begin like a name are near enough to it to matter.
     """
     names = {form.name for form in forms if form.name}
-    similar = await repository.names_like(session, property_id, names)
+    similar = await guest_repository.names_like(session, property_id, names)
     wanted = names | {found for name in names for found in close(name, similar)}
     emails = {form.email for form in forms if form.email}
-    return await repository.known_guests(
+    return await guest_repository.known_guests(
         session, property_id, wanted, emails, {form.phone for form in forms if form.phone}
     )
 

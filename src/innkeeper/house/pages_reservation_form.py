@@ -14,7 +14,7 @@ from innkeeper.access.http import CurrentFrontDesk, Db
 from innkeeper.domain.errors import InnkeeperError, Invalid, NotFound
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.stay import MAX_NIGHTS, Stay, StayStatus
-from innkeeper.house import api, availability, guests, properties, rates, repository, reservations
+from innkeeper.house import api, availability, guest_repository, guests, properties, rates, repository, reservations
 from innkeeper.house.pages_forms import Fields, Trouble, Typed, body_of, draw, filled, rows, section, whole
 from innkeeper.house.rates import Quote
 from innkeeper.house.schemas import ReservationIn
@@ -274,11 +274,13 @@ async def _known_guests(session: AsyncSession, property_id: UUID, name: str, cho
     found: list[Guest] = []
     if len(name.strip()) >= _SHORTEST_SEARCH:
         words = guests.normal_name(name).split()
-        page, _ = await repository.page_of_guests(session, property_id, _MOST_GUESTS, 0, words, name.strip().casefold())
+        page, _ = await guest_repository.page_of_guests(
+            session, property_id, _MOST_GUESTS, 0, words, name.strip().casefold()
+        )
         found = list(page)
     if chosen and all(str(guest.id) != chosen for guest in found):
         try:
-            guest = await repository.guest(session, property_id, UUID(chosen))
+            guest = await guest_repository.guest(session, property_id, UUID(chosen))
         except ValueError:
             guest = None
         found = [guest, *found] if guest else found

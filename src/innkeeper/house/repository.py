@@ -1,8 +1,7 @@
-"""Every query of the house; whoever asks hands in the session, and every answer is of one property."""
+"""Every query of the house but those of guests and folios; an answer is of one property, the session the caller's."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 from typing import cast as cast_type
@@ -28,7 +27,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    union,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,8 +35,6 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house.tables import (
-    Folio,
-    FolioLine,
     Guest,
     KeyCard,
     Maintenance,
@@ -56,7 +52,7 @@ from innkeeper.storage.outbox import EventRow
 HOLDING = tuple(str(status) for status in StayStatus if status.holds_inventory)
 
 #: A row of a lock that foreign keys pointing at it need not wait for.
-_LOCK: dict[str, Any] = {"key_share": True}
+LOCK: dict[str, Any] = {"key_share": True}
 
 
 def has_row_locks(session: AsyncSession) -> bool:
@@ -69,7 +65,7 @@ def has_row_locks(session: AsyncSession) -> bool:
 
 async def locked_property(session: AsyncSession, property_id: UUID) -> Property | None:
     """Return the property, locked against other writers until the transaction ends."""
-    query = select(Property).where(Property.id == property_id).with_for_update(**_LOCK)
+    query = select(Property).where(Property.id == property_id).with_for_update(**LOCK)
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
@@ -110,7 +106,7 @@ _TYPES = (
     .where(RoomType.property_id == bindparam("property"), RoomType.id.in_(bindparam("ids", expanding=True)))
     .order_by(RoomType.id)
 )
-_LOCKED_TYPES = _TYPES.with_for_update(**_LOCK)
+_LOCKED_TYPES = _TYPES.with_for_update(**LOCK)
 
 
 async def room_types(
@@ -127,7 +123,7 @@ async def room_types(
     else:
         query, values["ids"] = _TYPES, list(ids)
     if lock:
-        query = _LOCKED_TYPES if query is _TYPES else query.with_for_update(**_LOCK)
+        query = _LOCKED_TYPES if query is _TYPES else query.with_for_update(**LOCK)
     return {row.id: row for row in await session.scalars(query, values)}
 
 
@@ -136,7 +132,7 @@ async def page_of_room_types(
 ) -> tuple[Sequence[RoomType], int]:
     """Return room types by name, with how many there are."""
     query = select(RoomType).where(RoomType.property_id == property_id, RoomType.deleted_at.is_(None))
-    return await _page(session, query, (RoomType.name, RoomType.id), limit, offset)
+    return await one_page(session, query, (RoomType.name, RoomType.id), limit, offset)
 
 
 async def room_counts(session: AsyncSession, room_type_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -162,7 +158,7 @@ async def page_of_rooms(
     query = select(Room).where(Room.property_id == property_id, Room.deleted_at.is_(None))
     if room_type_id is not None:
         query = query.where(Room.room_type_id == room_type_id)
-    return await _page(session, query, (Room.number, Room.id), limit, offset)
+    return await one_page(session, query, (Room.number, Room.id), limit, offset)
 
 
 async def room_by_number(session: AsyncSession, property_id: UUID, number: str) -> Room | None:
@@ -244,7 +240,7 @@ async def page_of_maintenance(
         query = query.where(Maintenance.end > start)
     if end is not None:
         query = query.where(Maintenance.start < end)
-    return await _page(session, query, (Maintenance.start, Maintenance.id), limit, offset)
+    return await one_page(session, query, (Maintenance.start, Maintenance.id), limit, offset)
 
 
 async def out_of_order(session: AsyncSession, room_ids: Collection[UUID], start: date, end: date) -> list[Maintenance]:
@@ -331,124 +327,6 @@ async def rate_nights(
     return {(row.room_type_id, row.night): row for row in await session.scalars(_RATE_NIGHTS, values)}
 
 
-# --- guests -----------------------------------------------------------------------------------------------------------
-
-
-async def guest(session: AsyncSession, property_id: UUID, guest_id: UUID, *, lock: bool = False) -> Guest | None:
-    """Return one guest."""
-    query = select(Guest).where(Guest.property_id == property_id, Guest.id == guest_id)
-    if lock:
-        query = query.with_for_update(**_LOCK).execution_options(populate_existing=True)
-    return await session.scalar(query)
-
-
-async def guests(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
-    """Return guests by id."""
-    query = select(Guest).where(Guest.property_id == property_id, Guest.id.in_(ids))
-    return {guest.id: guest for guest in await session.scalars(query)}
-
-
-async def stays_of_guest(session: AsyncSession, property_id: UUID, guest_id: UUID) -> Sequence[Reservation]:
-    """Return the reservations of a guest, without their rooms."""
-    query = select(Reservation).where(Reservation.property_id == property_id, Reservation.primary_guest_id == guest_id)
-    return (await session.scalars(query.order_by(Reservation.check_in))).all()
-
-
-async def clear_requests(session: AsyncSession, property_id: UUID, guest_id: UUID) -> None:
-    """Empty what a guest asked for with his reservations; for everybody else they have not changed."""
-    query = update(Reservation).where(Reservation.property_id == property_id, Reservation.primary_guest_id == guest_id)
-    await session.execute(query.values(special_requests="", updated_at=Reservation.updated_at))
-
-
-async def page_of_guests(
-    session: AsyncSession, property_id: UUID, limit: int, offset: int, words: Sequence[str], contact: str
-) -> tuple[Sequence[Guest], int]:
-    """Return guests by name whose folded name has all `words`, or whose e-mail or phone has `contact`."""
-    query = select(Guest).where(Guest.property_id == property_id)
-    if words or contact:
-        named = and_(*(Guest.name_normal.contains(word, autoescape=True) for word in words)) if words else false()
-        reached = Guest.email_normal.contains(contact, autoescape=True) if contact else false()
-        digits = "".join(c for c in contact if c.isdigit())
-        dialled = Guest.phone_e164.contains(digits) if len(digits) >= 3 else false()
-        query = query.where(or_(named, reached, dialled))
-    return await _page(session, query, (Guest.name_normal, Guest.id), limit, offset)
-
-
-class KnownGuest(NamedTuple):
-    """What a guest is compared by."""
-
-    id: UUID
-    name_normal: str
-    email_normal: str | None
-    phone_e164: str | None
-    created_at: datetime
-
-
-_KNOWN = (Guest.id, Guest.name_normal, Guest.email_normal, Guest.phone_e164, Guest.created_at)
-
-#: How many beginnings of names are looked up in one statement, and how many names with each are enough.
-_BEGINNINGS, _ALIKE = 50, 50
-_BEGINNING = """
-    SELECT * FROM (
-        SELECT DISTINCT name_normal FROM guests
-        WHERE property_id = :house AND name_normal >= :a{n} AND name_normal < :b{n} ORDER BY name_normal LIMIT {most}
-    ) AS alike{n}
-"""
-_BY_BEGINNINGS = text(" UNION ALL ".join(_BEGINNING.format(n=n, most=_ALIKE) for n in range(_BEGINNINGS))).bindparams(
-    bindparam("house", type_=Uuid())
-)
-
-
-async def known_guests(
-    session: AsyncSession, property_id: UUID, names: Collection[str], emails: Collection[str], phones: Collection[str]
-) -> list[KnownGuest]:
-    """Return the guests with one of these normal names, e-mails or phones, each once."""
-    found: dict[UUID, KnownGuest] = {}
-    for column, values in ((Guest.name_normal, names), (Guest.email_normal, emails), (Guest.phone_e164, phones)):
-        if values:
-            query = select(*_KNOWN).where(Guest.property_id == property_id, column.in_(values))
-            found |= {row.id: KnownGuest(*row) for row in await session.execute(query)}
-    return list(found.values())
-
-
-async def names_like(session: AsyncSession, property_id: UUID, names: Collection[str]) -> list[str]:
-    """Return the guests' normal names that begin like one of these, sorted."""
-    found: set[str] = set()
-    beginnings = sorted({beginning_of(name) for name in names if name})
-    for at in range(0, len(beginnings), _BEGINNINGS):
-        some = beginnings[at : at + _BEGINNINGS]
-        some += some[-1:] * (_BEGINNINGS - len(some))
-        bounds = {f"{side}{n}": some[n] + end for n in range(_BEGINNINGS) for side, end in (("a", ""), ("b", "\uffff"))}
-        found.update(await session.scalars(_BY_BEGINNINGS, {"house": property_id, **bounds}))
-    return sorted(found)
-
-
-def beginning_of(name: str) -> str:
-    """Return how the names begin that may be a slip of this one."""
-    return name[: max(4, len(name) // 2)]
-
-
-async def guests_like(
-    session: AsyncSession, property_id: UUID, name: str, email: str | None, phone: str | None, limit: int
-) -> list[Guest]:
-    """Return guests with this normal e-mail, phone or name, or a name that begins like it; each by its index."""
-    ours = Guest.property_id == property_id
-    found: list[Select[UUID]] = []
-    if email:
-        found.append(select(Guest.id).where(ours, Guest.email_normal == email).order_by(Guest.id).limit(limit))
-    if phone:
-        found.append(select(Guest.id).where(ours, Guest.phone_e164 == phone).order_by(Guest.id).limit(limit))
-    if name:
-        found.append(select(Guest.id).where(ours, Guest.name_normal == name).order_by(Guest.id).limit(limit))
-        prefix = beginning_of(name)
-        begins = (Guest.name_normal >= prefix, Guest.name_normal < prefix + "\uffff")
-        found.append(select(Guest.id).where(ours, *begins).order_by(Guest.name_normal).limit(limit))
-    if not found:
-        return []
-    ids = union(*(select(part.subquery().c.id) for part in found))
-    return list(await session.scalars(select(Guest).where(Guest.id.in_(ids)).order_by(Guest.id)))
-
-
 # --- reservations -----------------------------------------------------------------------------------------------------
 
 _WITH_ROOMS: tuple[ORMOption, ...] = (
@@ -464,7 +342,7 @@ async def reservation(
     query = select(Reservation).where(Reservation.property_id == property_id, Reservation.id == reservation_id)
     query = query.options(*_WITH_ROOMS)
     if lock:
-        query = query.with_for_update(of=Reservation, **_LOCK).execution_options(populate_existing=True)
+        query = query.with_for_update(of=Reservation, **LOCK).execution_options(populate_existing=True)
     return await session.scalar(query)
 
 
@@ -472,7 +350,7 @@ async def reservations(session: AsyncSession, ids: Collection[UUID], *, lock: bo
     """Return reservations with rooms and guests, in the order of their ids."""
     query = select(Reservation).where(Reservation.id.in_(ids)).order_by(Reservation.id).options(*_WITH_ROOMS)
     if lock:
-        query = query.with_for_update(of=Reservation, **_LOCK)
+        query = query.with_for_update(of=Reservation, **LOCK)
     return (await session.scalars(query)).all()
 
 
@@ -525,7 +403,7 @@ async def page_of_reservations(
         query = query.where(cast(Reservation.flags, Text).contains(f'"{flag}"', autoescape=True))
     if guest_id is not None:
         query = query.where(Reservation.primary_guest_id == guest_id)
-    return await _page(session, query, (Reservation.check_in, Reservation.id), limit, offset)
+    return await one_page(session, query, (Reservation.check_in, Reservation.id), limit, offset)
 
 
 class DayCounts(NamedTuple):
@@ -680,127 +558,10 @@ async def hold_nights(session: AsyncSession, nights: Sequence[dict[str, Any]]) -
         await session.execute(insert(RoomNight), nights)
 
 
-# --- folios -----------------------------------------------------------------------------------------------------------
-
-
-class Bill(NamedTuple):
-    """What must be known of a reservation before something is charged to it; `words` are its rooms' states."""
-
-    reservation_id: UUID
-    confirmation: str
-    status: str
-    check_out: date
-    currency: str
-    business_date: date
-    words: frozenset[str]
-
-
-_BILL = (
-    select(
-        Reservation.id,
-        Reservation.confirmation,
-        Reservation.status,
-        Reservation.check_out,
-        Reservation.currency,
-        Property.business_date,
-        ReservationRoom.status.label("word"),
-    )
-    .join(Property, Property.id == Reservation.property_id)
-    .join(ReservationRoom, ReservationRoom.reservation_id == Reservation.id)
-    .where(Reservation.property_id == bindparam("property"), Reservation.id == bindparam("reservation"))
-    .with_for_update(of=Reservation, **_LOCK)
-)
-
-
-async def locked_bill(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Bill | None:
-    """Return what a charge must know of a reservation, which is held until the transaction ends."""
-    rows = (await session.execute(_BILL, {"property": property_id, "reservation": reservation_id})).all()
-    if not rows:
-        return None
-    one = rows[0]
-    words = frozenset(row.word for row in rows)
-    return Bill(one.id, one.confirmation, one.status, one.check_out, one.currency, one.business_date, words)
-
-
-_LINES_OF = select(FolioLine).where(
-    FolioLine.property_id == bindparam("property"), FolioLine.reference.in_(bindparam("references", expanding=True))
-)
-
-
-async def lines_by_references(
-    session: AsyncSession, property_id: UUID, references: Sequence[str]
-) -> dict[str, FolioLine]:
-    """Return the lines that stand for these references."""
-    found = await session.scalars(_LINES_OF, {"property": property_id, "references": list(references)})
-    return {line.reference or "": line for line in found}
-
-
-_OWE_MORE = (
-    update(Folio)
-    .where(Folio.reservation_id == bindparam("reservation"), Folio.closed_at.is_(None))
-    .values(balance=Folio.balance + bindparam("amount"), updated_at=bindparam("now"))
-    .returning(Folio.id, Folio.balance)
-    .execution_options(synchronize_session=False)
-)
-
-
-async def owe_more(
-    session: AsyncSession, reservation_id: UUID, amount: Decimal, now: datetime
-) -> tuple[UUID, Decimal] | None:
-    """Raise the balance of an open folio, which is held by it; return its id and balance, None where none is open."""
-    values = {"reservation": reservation_id, "amount": amount, "now": now}
-    row = (await session.execute(_OWE_MORE, values)).one_or_none()
-    return (row.id, row.balance) if row is not None else None
-
-
-async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
-    """Write new folio lines as they are, past the unit of work."""
-    await session.execute(_ADD_LINES, lines)
-
-
-_ADD_LINES = insert(cast_type(Table, FolioLine.__table__))
-
-
-async def folio_of(session: AsyncSession, reservation_id: UUID, *, lock: bool = False) -> Folio | None:
-    """Return the folio of a reservation."""
-    query = select(Folio).where(Folio.reservation_id == reservation_id)
-    if lock:
-        query = query.with_for_update(**_LOCK).execution_options(populate_existing=True)
-    return await session.scalar(query)
-
-
-async def locked_folio(session: AsyncSession, folio_id: UUID) -> Folio:
-    """Return a folio that is known to be there, locked against other lines until the transaction ends."""
-    query = select(Folio).where(Folio.id == folio_id).with_for_update(**_LOCK)
-    return (await session.scalars(query.execution_options(populate_existing=True))).one()
-
-
-async def folio_lines(session: AsyncSession, folio_id: UUID) -> Sequence[FolioLine]:
-    """Return the lines of a folio, oldest first."""
-    query = select(FolioLine).where(FolioLine.folio_id == folio_id).order_by(FolioLine.created_at, FolioLine.id)
-    return (await session.scalars(query)).all()
-
-
-async def folio_line(session: AsyncSession, property_id: UUID, line_id: UUID) -> FolioLine | None:
-    """Return one line."""
-    return await session.scalar(select(FolioLine).where(FolioLine.property_id == property_id, FolioLine.id == line_id))
-
-
-async def line_by_reference(session: AsyncSession, property_id: UUID, reference: str) -> FolioLine | None:
-    """Return the line that a reference stands for."""
-    return await session.scalar(
-        select(FolioLine).where(FolioLine.property_id == property_id, FolioLine.reference == reference)
-    )
-
-
-async def void_of(session: AsyncSession, line_id: UUID) -> FolioLine | None:
-    """Return the line that voids this one."""
-    return await session.scalar(select(FolioLine).where(FolioLine.voids_id == line_id))
-
-
-async def _page(
+async def one_page(
     session: AsyncSession, query: Select[Any], order: Sequence[Any], limit: int, offset: int
 ) -> tuple[Sequence[Any], int]:
+    """Return the rows of one page of a query, and how many there are in all."""
     total = await session.scalar(select(func.count()).select_from(query.order_by(None).options().subquery()))
     rows = (await session.scalars(query.order_by(*order).limit(limit).offset(offset))).unique().all()
     return rows, total or 0

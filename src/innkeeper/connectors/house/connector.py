@@ -36,7 +36,7 @@ from innkeeper.domain.charge import (
 from innkeeper.domain.charge_lines import match_lines, plan_lines
 from innkeeper.domain.errors import Conflict, InnkeeperError, NotFound
 from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unknown
-from innkeeper.house import folios, properties
+from innkeeper.house import folio_repository, folios, guest_repository, properties
 from innkeeper.house import repository as house
 from innkeeper.jobs.quiet import quiet_write
 from innkeeper.storage.database import Database, Tx, is_contention
@@ -160,9 +160,9 @@ class HouseConnector:
 
         return await self._write(write)
 
-    async def _bill(self, tx: Tx, draft: ChargeDraft) -> house.Bill:
+    async def _bill(self, tx: Tx, draft: ChargeDraft) -> folio_repository.Bill:
         """Return the guest's bill, held until the end. Raises Conflict for one who is not in the house, NotFound."""
-        bill = await house.locked_bill(tx.session, self._property_id, _uuid(draft.reservation_id))
+        bill = await folio_repository.locked_bill(tx.session, self._property_id, _uuid(draft.reservation_id))
         if bill is None:
             raise NotFound("There is no such reservation.")
         status = reading.status_among(bill.words, bill, bill.check_out)
@@ -225,7 +225,7 @@ class HouseConnector:
             found = True
             voids = []
             for row in [row for row in rows if str(row.id) not in kept]:
-                before = await house.void_of(tx.session, row.id)
+                before = await folio_repository.void_of(tx.session, row.id)
                 found = found and before is not None
                 key = (row.reference or "").removeprefix(draft.reference)
                 void = before or await folios.void_line(
@@ -243,7 +243,7 @@ class HouseConnector:
 
         async def look(session: AsyncSession) -> Outcome[GuestProfile | None]:
             try:
-                found = await house.guest(session, self._property_id, _uuid(guest_id))
+                found = await guest_repository.guest(session, self._property_id, _uuid(guest_id))
             except NotFound:
                 return Done(None)
             if found is None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from innkeeper.domain.charge import GuestStatus, InHouseGuest, PostedLine
 from innkeeper.domain.stay import StayStatus
+from innkeeper.house import folio_repository
 from innkeeper.house import repository as house
 from innkeeper.house.tables import (
     Folio,
@@ -130,7 +131,7 @@ def status_of(reservation: Reservation, today: date) -> GuestStatus:
     return status_among({row.status for row in reservation.rooms}, reservation, today)
 
 
-def status_among(words: Collection[str], reservation: Reservation | house.Bill, today: date) -> GuestStatus:
+def status_among(words: Collection[str], reservation: Reservation | folio_repository.Bill, today: date) -> GuestStatus:
     """Return where the guest is, by the words of the reservation's rooms."""
     if StayStatus.CHECKED_IN in words:
         return GuestStatus.DUE_OUT if reservation.check_out <= today else GuestStatus.IN_HOUSE
@@ -149,7 +150,7 @@ async def _guest(
     session: AsyncSession, property_: Property, reservation: Reservation, row: ReservationRoom, status: GuestStatus
 ) -> InHouseGuest:
     person = reservation.primary_guest
-    folio = await house.folio_of(session, reservation.id)
+    folio = await folio_repository.folio_of(session, reservation.id)
     return InHouseGuest(
         guest_id=str(person.id),
         reservation_id=str(reservation.id),
