@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
-from innkeeper.access.roles import Role
 from innkeeper.domain.charge import PmsCode, RoomStatus
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import format_amount, parse_amount
@@ -79,11 +78,7 @@ async def _shown(link: Link, caller: Caller, status: RoomStatus) -> dict[str, An
             )
             for guest in status.guests
         }
-    return lookup.document(status, link, amounts=_shows_balance(link, caller), on_its_way=coming)
-
-
-def _shows_balance(link: Link, caller: Caller) -> bool:
-    return link.options.verification.show_folio_balance or caller.role.at_least(Role.FRONT_DESK)
+    return lookup.document(status, link, amounts=lookup.shows_balance(link, caller), on_its_way=coming)
 
 
 @contextmanager
@@ -92,7 +87,7 @@ def _discreet(link: Link, caller: Caller) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        if refusal.code == PmsCode.CREDIT_EXCEEDED and not _shows_balance(link, caller):
+        if refusal.code == PmsCode.CREDIT_EXCEEDED and not lookup.shows_balance(link, caller):
             raise Refusal(PmsCode.CREDIT_EXCEEDED) from None
         raise
 
@@ -140,7 +135,7 @@ async def _posting(
     if attempts is None:
         async with link.database.read() as session:
             attempts = (await repository.attempts(session, [row.id]))[row.id]
-    return PostingOut.of(row, attempts, shows_balance=_shows_balance(link, caller))
+    return PostingOut.of(row, attempts, shows_balance=lookup.shows_balance(link, caller))
 
 
 @router.get("/postings")
@@ -171,7 +166,7 @@ async def postings(
             pos_reference=pos_reference,
         )
         attempts = await repository.attempts(session, [row.id for row in rows])
-    shows = _shows_balance(link, caller)
+    shows = lookup.shows_balance(link, caller)
     items = [PostingOut.of(row, attempts[row.id], shows_balance=shows) for row in rows]
     return PageOf(items=items, total=total, limit=limit, offset=offset)
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from innkeeper.access.caller import Caller
+from innkeeper.access.roles import Role
 from innkeeper.domain.charge import GuestStatus, InHouseGuest, PmsCode, RoomStatus
 from innkeeper.domain.errors import FieldError
 from innkeeper.domain.money import format_amount
@@ -15,6 +17,11 @@ from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.order import Order
 from innkeeper.room_charge.settings import Options
+
+
+def shows_balance(link: Link, caller: Caller) -> bool:
+    """Whether the caller may see what is on a guest's bill."""
+    return link.options.verification.show_folio_balance or caller.role.at_least(Role.FRONT_DESK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ async def _guests(
         order=order,
         away=away,
         before=[(row, standing(row, link)) for row in before if row.pos_reference != check.reference],
-        shows_balance=pages_pos_guest.shows_balance(link, caller),
+        shows_balance=lookup.shows_balance(link, caller),
         may_override=caller.role.at_least(Role.FRONT_DESK),
         profiles=link.options.guest_profile_sync.enabled and link.connector.capabilities.guest_profile,
         pms=pms_name(link.pms_type),
@@ -293,7 +293,7 @@ async def _refused(request: Request, link: Link, caller: Caller, check: Check, e
         guest_name=name,
         check=check,
         is_rule=isinstance(error, Refusal),
-        shows_balance=pages_pos_guest.shows_balance(link, caller),
+        shows_balance=lookup.shows_balance(link, caller),
         may_override=caller.role.at_least(Role.FRONT_DESK),
         currency=link.hotel.currency,
         pms=pms_name(link.pms_type),
@@ -356,7 +356,7 @@ def _result(
         outlet=outlet.name if outlet else row.outlet_code,
         pms=pms_name(link.pms_type),
         pms_at_start=at_start(pms_name(link.pms_type)),
-        shows_balance=pages_pos_guest.shows_balance(link, caller),
+        shows_balance=lookup.shows_balance(link, caller),
         may_mend=caller.role.at_least(Role.MANAGER),
     )
 

@@ -5,8 +5,6 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.access.caller import Caller
-from innkeeper.access.roles import Role
 from innkeeper.domain.charge import ZERO, InHouseGuest, PmsCode, RoomStatus
 from innkeeper.room_charge import policy, repository
 from innkeeper.room_charge.connection import Link
@@ -26,11 +24,6 @@ class GuestView:
     def over_limit(self) -> bool:
         """Whether only the limit stands in the way, so that the front desk may let it pass."""
         return self.refusal is not None and self.refusal.code == PmsCode.CREDIT_EXCEEDED
-
-
-def shows_balance(link: Link, caller: Caller) -> bool:
-    """Whether the caller may see what is on a bill."""
-    return link.options.verification.show_folio_balance or caller.role.at_least(Role.FRONT_DESK)
 
 
 def nothing_yet(link: Link, room_number: str) -> Order:

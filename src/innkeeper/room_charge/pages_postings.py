@@ -16,7 +16,7 @@ from innkeeper.access.http import CurrentManager, CurrentServer
 from innkeeper.access.roles import Role
 from innkeeper.domain.charge_lines import plan_lines
 from innkeeper.domain.errors import InnkeeperError, RuleRefused
-from innkeeper.room_charge import pages_pos_guest, queue, receipts, repository, voids
+from innkeeper.room_charge import lookup, queue, receipts, repository, voids
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
@@ -210,7 +210,7 @@ async def _page(
         by_hand=_by_hand(row) if is_manager and not is_finished(row) else (),
         is_manager=is_manager,
         sees_signature=row.signature_hash is not None and caller.role.at_least(Role.FRONT_DESK),
-        shows_balance=pages_pos_guest.shows_balance(link, caller),
+        shows_balance=lookup.shows_balance(link, caller),
         pms=pms_name(link.pms_type),
         remaining=row.check_total - row.total if row.check_total is not None else None,
         is_working=row.claimed_until is not None and row.claimed_until > link.now(),

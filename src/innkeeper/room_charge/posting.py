@@ -19,7 +19,6 @@ from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
-from innkeeper.jobs.quiet import quiet_write
 from innkeeper.room_charge import lookup, policy, repository, states, steps
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft, item_document, reference_of
@@ -177,8 +176,7 @@ async def _intend(
     A reference that was not `taken` before is not looked for again: the row cannot be added when somebody was faster.
     """
     try:
-        # what is sent at once is nothing for a worker, who would look at each commit
-        async with quiet_write(link.database) if sends_now else link.database.write() as tx:
+        async with link.database.write() as tx:
             before = None
             if taken:
                 before = await repository.by_pos_reference(tx.session, link.property_id, order.pos_reference, lock=True)

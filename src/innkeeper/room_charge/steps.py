@@ -13,7 +13,6 @@ import structlog
 
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
-from innkeeper.jobs.quiet import quiet_write
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.states import DOUBLED, HELD, REMOVED
@@ -125,7 +124,7 @@ async def conclude_at_once(
     now = repository.fields_of(row)
     changes = {name: value for name, value in now.items() if name not in before or before[name] is not value}
     told = attempt_of(row.id, heard, link)
-    async with quiet_write(link.database) as tx:  # there is nothing in it for a worker
+    async with link.database.write() as tx:
         if not await repository.change_claimed(tx.session, row.id, claim, changes):
             raise ClaimLost
         await repository.add_attempt(tx.session, told)
