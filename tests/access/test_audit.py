@@ -29,13 +29,13 @@ async def write(database: Database, count: int, property_id: UUID = HERE) -> Non
 
 async def tamper(database: Database, statement: str) -> None:
     """Do what only the owner of the data base can: switch the guard off and change the trail."""
-    async with database.engine.begin() as connection:
+    async with database.write() as tx:
         if database.is_sqlite:
-            await connection.execute(text("DROP TRIGGER IF EXISTS audit_trail_no_update"))
-            await connection.execute(text("DROP TRIGGER IF EXISTS audit_trail_no_delete"))
+            await tx.session.execute(text("DROP TRIGGER IF EXISTS audit_trail_no_update"))
+            await tx.session.execute(text("DROP TRIGGER IF EXISTS audit_trail_no_delete"))
         else:
-            await connection.execute(text("SET LOCAL session_replication_role = replica"))
-        await connection.execute(text(statement))
+            await tx.session.execute(text("SET LOCAL session_replication_role = replica"))
+        await tx.session.execute(text(statement))
 
 
 async def report(database: Database) -> audit.ChainReport:

@@ -3,8 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from innkeeper.access.roles import Role
+from innkeeper.jobs.tables import JobRow
+from innkeeper.room_charge import work
 from tests.room_charge.world import LONG, World
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +52,29 @@ async def test_queued_charge_is_posted_after_the_interval_and_leaves_the_queue(w
     assert (page["items"], page["pms"]["status"]) == ([], "connected")
     done = (await world.call("GET", "/queue?status=completed")).json()["items"]
     assert done[0]["completed_at"]
+
+
+async def test_the_charge_that_finds_the_pms_back_leaves_those_that_wait_to_the_worker(world: World) -> None:
+    ids = [(await waiting(world, pos_reference=f"WAITS-{n}", subtotal="0.50", tip="0.00"))["id"] for n in range(120)]
+    assert (await world.post(room="218")).json()["posting_status"] == "posted"
+    async with world.database.read() as session:
+        kinds = list(await session.scalars(select(JobRow.kind).where(JobRow.kind == work.RECOVER)))
+    assert kinds == [work.RECOVER], "one row, however many wait"
+    assert {row.next_attempt_at > world.clock() for row in await world.open()} == {True}
+    await world.work()
+    assert {(await world.posting(posting_id))["posting_status"] for posting_id in ids} == {"posted"}
+    assert len(world.folio()) == 121
+
+
+async def test_retry_all_takes_a_long_queue_in_pieces(world: World) -> None:
+    await world.configure(posting={"auto_post": False})
+    for n in range(60):
+        await world.post(pos_reference=f"HELD-{n}", subtotal="0.50", tip="0.00")
+    await world.configure(posting={"auto_post": True})
+    answer = await world.call("POST", "/queue/process", role=MANAGER)
+    assert answer.status_code in (200, 202), answer.text
+    await world.work()
+    assert len(world.folio()) == 60
 
 
 async def test_retries_end_at_their_number_and_somebody_is_told(world: World) -> None:

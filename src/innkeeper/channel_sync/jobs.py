@@ -62,7 +62,7 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
         return Done(result.document())
 
     async def do_prune(job: Job) -> Outcome[Any]:
-        async with channels.database.write() as tx:
+        async with channels.database.write(long=True) as tx:
             config = await repository.config(tx.session, job.property_id)
             if config is None:
                 return Done(0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -105,7 +106,10 @@ async def enqueue(tx: Tx, spec: JobSpec, *, now: datetime | None = None) -> UUID
     priority and the earlier time. One that is running is left alone and a new one is queued behind it, so that a
     change made during the run is not lost.
     """
-    return (await enqueue_many(tx, [spec], now=now))[0]
+    tx.has_jobs = True
+    row = _values(spec, now or utc_now(), _request_id())
+    job_id: UUID = (await tx.session.execute(_upsert(tx.session).returning(JOBS.c.id), row)).scalar_one()
+    return job_id
 
 
 async def enqueue_many(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None = None) -> list[UUID]:
@@ -116,9 +120,9 @@ async def enqueue_many(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None
     tx.has_jobs = True
     ordered = _merged(specs, now)
     ids: dict[tuple[UUID, str, str], UUID] = {}
+    upsert = _upsert(tx.session).returning(JOBS.c.id, JOBS.c.property_id, JOBS.c.kind, JOBS.c.key)
     for start in range(0, len(ordered), _CHUNK):
-        upsert = _upsert(tx.session).values(ordered[start : start + _CHUNK])
-        for row in await tx.session.execute(upsert.returning(JOBS.c.id, JOBS.c.property_id, JOBS.c.kind, JOBS.c.key)):
+        for row in await tx.session.execute(upsert, ordered[start : start + _CHUNK]):
             ids[row.property_id, row.kind, row.key] = row.id
     return [ids[_identity(spec)] for spec in specs]
 
@@ -133,7 +137,7 @@ async def enqueue_all(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None 
 def _merged(specs: Sequence[JobSpec], now: datetime | None) -> list[dict[str, Any]]:
     """Return the rows of the jobs in the order of their keys; one for what is asked for twice."""
     moment = now or utc_now()
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    request_id = _request_id()
     merged: dict[tuple[UUID, str, str], dict[str, Any]] = {}
     for spec in specs:
         values = _values(spec, moment, request_id)
@@ -143,6 +147,11 @@ def _merged(specs: Sequence[JobSpec], now: datetime | None) -> list[dict[str, An
             values["run_after"] = values["due_at"] = min(values["run_after"], earlier["run_after"])
         merged[_identity(spec)] = values
     return [merged[identity] for identity in sorted(merged)]
+
+
+def _request_id() -> str | None:
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
 
 
 def _identity(spec: JobSpec) -> tuple[UUID, str, str]:
@@ -172,8 +181,14 @@ def _values(spec: JobSpec, now: datetime, request_id: str | None) -> dict[str, A
 
 
 def _upsert(session: AsyncSession) -> Any:
+    return _upsert_of(session.get_bind().dialect.name)
+
+
+@lru_cache
+def _upsert_of(dialect_name: str) -> Any:
+    """Return the statement, which costs more to put together than to run."""
     # Both dialects spell it alike, in classes of their own.
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement = dialect.insert(JOBS)
     new = statement.excluded
     earlier = new.run_after < JOBS.c.run_after

@@ -141,7 +141,7 @@ class Systems:
             hotel=hotel,
             connector=self._connector(property_id, row),
             active=row is None or row.is_active,
-            troubled=_is_troubled(row),
+            troubled=is_troubled(row),
             last_contact_at=row.last_contact_at if row else None,
             call_seconds=_call_seconds(row),
         )
@@ -230,7 +230,7 @@ def _call_seconds(row: PmsConfig | None) -> float:
     return min(5 * given.timeout_seconds + 5, _LONGEST_CALL)
 
 
-def _is_troubled(row: PmsConfig | None) -> bool:
+def is_troubled(row: PmsConfig | None) -> bool:
     if row is None or row.last_failure_at is None:
         return False
     return row.last_contact_at is None or row.last_failure_at > row.last_contact_at

@@ -44,6 +44,9 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
                 break
         return Done(word)
 
+    async def do_recover(job: Job) -> Outcome[Any]:
+        return Done(await queue.recover(await systems.link(job.property_id)))
+
     async def do_alert(job: Job) -> Outcome[Any]:
         return Done(await alerts.send(job.payload["title"], job.payload["body"]))
 
@@ -63,6 +66,7 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
 
     return {
         work.SETTLE: do_settle,
+        work.RECOVER: do_recover,
         work.ALERT: do_alert,
         work.RECONCILE: do_reconcile,
         work.LOOK: do_look,

@@ -17,6 +17,8 @@ from innkeeper.storage.database import Tx
 
 #: One retry by hand may take several steps: to ask, and then to send what is missing.
 _STEPS = 4
+#: Charges that are put up to run in one transaction; whoever charges a room meanwhile waits for no more than these.
+_FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,29 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
 
 
 async def process(link: Link, caller: Caller) -> Sequence[UUID]:
-    """Put everything that waits up to run now and return the charges."""
-    async with link.database.write() as tx:
-        ids = await repository.open_charges(tx.session, link.property_id)
-        for charge_id in ids:
-            row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-            if row.claimed_until is None or row.claimed_until <= link.now():
-                await _reopen(tx, link, caller, row)
+    """Put everything that waits up to run now and return the charges; a few at a time, since waiters go on charging."""
+    async with link.database.read() as session:
+        ids = await repository.open_charges(session, link.property_id)
+    for start in range(0, len(ids), _FEW):
+        async with link.database.write() as tx:
+            for charge_id in ids[start : start + _FEW]:
+                row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+                free = row.claimed_until is None or row.claimed_until <= link.now()
+                if free and steps.is_unfinished(row):
+                    await _reopen(tx, link, caller, row)
     return ids
+
+
+async def recover(link: Link) -> int:
+    """Have everything that waits for the PMS tried again now, and return how many charges that were."""
+    found = 0
+    while True:
+        async with link.database.write() as tx:
+            ids = await repository.bring_forward(tx.session, link.property_id, link.now(), _FEW)
+            await work.queue_settles(tx, [(link.property_id, charge_id) for charge_id in ids], link.now())
+        found += len(ids)
+        if len(ids) < _FEW:
+            return found
 
 
 async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge) -> None:
@@ -239,6 +256,5 @@ def _need(value: str, field: str, sentence: str) -> None:
 async def bring_due(tx: Tx, now: datetime, limit: int = 500) -> int:
     """Queue a job for every charge whose time has come and at whom nobody is, whatever became of its own job."""
     due = await repository.due(tx.session, now, limit)
-    for property_id, charge_id in due:
-        await work.queue_settle(tx, property_id, charge_id, now)
+    await work.queue_settles(tx, due, now)
     return len(due)

@@ -25,6 +25,7 @@ from innkeeper.room_charge.tables import (
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
 
 _CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAttempt.__table__)
+_ENTRIES = cast(Table, QueueEntry.__table__)
 #: The property. Its column has no type before the house's tables are loaded, which may be after this.
 _OF = bindparam("of", type_=Uuid())
 #: Made once: to put a statement together costs more than most of them take.
@@ -214,15 +215,29 @@ async def due(session: AsyncSession, before: datetime, limit: int) -> Sequence[t
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
-async def waiting_for_pms(session: AsyncSession, property_id: UUID) -> Sequence[RoomCharge]:
-    """Return the charges that wait for their next try, locked; nothing of them has left."""
-    query = select(RoomCharge).where(
-        RoomCharge.property_id == property_id,
-        RoomCharge.next_attempt_at.is_not(None),
-        RoomCharge.posting_status == PostingStatus.PENDING.value,
-        RoomCharge.sent_at.is_(None),
+async def bring_forward(session: AsyncSession, property_id: UUID, now: datetime, limit: int) -> Sequence[UUID]:
+    """Let the next try of charges that wait for the PMS be now, and return them, those that waited longest first.
+
+    Nothing of them has left. One that somebody else has locked is left to him.
+    """
+    waiting = (
+        select(_CHARGES.c.id)
+        .where(
+            _CHARGES.c.property_id == property_id,
+            _CHARGES.c.next_attempt_at > now,
+            _CHARGES.c.posting_status == PostingStatus.PENDING.value,
+            _CHARGES.c.sent_at.is_(None),
+        )
+        .order_by(_CHARGES.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+    chosen = (await session.scalars(waiting)).all()
+    if chosen:
+        await session.execute(update(_CHARGES).where(_CHARGES.c.id.in_(chosen)).values(next_attempt_at=now))
+        of_these = _ENTRIES.c.room_charge_id.in_(chosen) & _ENTRIES.c.completed_at.is_(None)
+        await session.execute(update(_ENTRIES).where(of_these).values(next_attempt_at=now))
+    return chosen
 
 
 async def attempts(session: AsyncSession, charge_ids: Collection[UUID]) -> dict[UUID, list[PostingAttempt]]:

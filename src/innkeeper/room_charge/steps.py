@@ -14,7 +14,7 @@ import structlog
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
-from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.connection import Link, is_troubled
 from innkeeper.room_charge.states import DOUBLED, HELD, REMOVED
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
@@ -146,11 +146,11 @@ async def release(link: Link, row: RoomCharge) -> RoomCharge:
 
 async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: bool = False, new: bool = True) -> None:
     """Make the charge's queue entry say what the charge says, and set the alarm for its next try."""
-    stuck = waits_for_person or (row.next_attempt_at is None and _unfinished(row) and row.failure_code != HELD)
+    stuck = waits_for_person or (row.next_attempt_at is None and is_unfinished(row) and row.failure_code != HELD)
     entry = await repository.open_entry(tx.session, row.id)
     now = link.now()
     if entry is None:
-        if not _unfinished(row):
+        if not is_unfinished(row):
             return
         entry = QueueEntry(property_id=row.property_id, room_charge_id=row.id, created_at=now, attempts=0)
         tx.session.add(entry)
@@ -160,7 +160,7 @@ async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: b
     entry.response_code = (row.failure_code or "")[:50] or None
     entry.response_message = row.failure_reason
     before = entry.status
-    if not _unfinished(row):
+    if not is_unfinished(row):
         entry.status, entry.completed_at = QueueStatus.COMPLETED.value, now
         entry.response_code = entry.response_code or "OK"
     else:
@@ -179,7 +179,8 @@ async def _alert(tx: Tx, link: Link, row: RoomCharge) -> None:
     await work.queue_alert(tx, row.property_id, f"posting:{row.id}", f"{link.hotel.name}: a room charge is stuck", body)
 
 
-def _unfinished(row: RoomCharge) -> bool:
+def is_unfinished(row: RoomCharge) -> bool:
+    """Whether something is still to be done about the charge, by us or by a person."""
     if row.status is PostingStatus.FAILED:
         return not row.released and row.failure_code != REMOVED
     return row.status.is_open or is_doubled(row)
@@ -215,7 +216,7 @@ def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt
 
 
 async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
-    """Write down that the PMS answers or does not, once that changes; what waited for it is tried again at once."""
+    """Write down that the PMS answers or does not, once that changes; what waited for it is tried again soon."""
     now = link.now()
     failed = isinstance(outcome, Later | Unknown)
     fresh = link.last_contact_at is not None and now - link.last_contact_at < _NOTED_EVERY
@@ -228,9 +229,8 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
         config.last_failure_at, config.last_failure = now, outcome.reason
         link.systems.forget(link.property_id)
         return
+    came_back = is_troubled(config)
     config.last_contact_at = now
     link.systems.forget(link.property_id)
-    if link.troubled:
-        for row in await repository.waiting_for_pms(tx.session, link.property_id):
-            row.next_attempt_at = now
-            await work.queue_settle(tx, row.property_id, row.id, now)
+    if came_back:  # many may be waiting, and this is the request of a single one
+        await work.queue_recover(tx, link.property_id)

@@ -1,12 +1,14 @@
 """Names the background work of room charge and puts it on the queue."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
-from innkeeper.jobs.queue import JobSpec, enqueue
+from innkeeper.jobs.queue import JobSpec, enqueue, enqueue_all
 from innkeeper.storage.database import Tx
 
 SETTLE = "room_charge.settle"
+RECOVER = "room_charge.recover"
 ALERT = "room_charge.alert"
 RECONCILE = "room_charge.reconcile"
 LOOK = "room_charge.look"
@@ -14,24 +16,35 @@ PRINT = "room_charge.print"
 MAIL = "room_charge.mail"
 
 #: Lower runs first: a charge overtakes a report.
-_PRIORITY = {SETTLE: 10, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60}
+_PRIORITY = {SETTLE: 10, RECOVER: 15, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60}
 
 
 async def queue_settle(tx: Tx, property_id: UUID, charge_id: UUID, at: datetime | None = None) -> UUID:
     """Bring this charge one step further at that instant; however often it is asked for, it is one job."""
-    return await enqueue(
-        tx,
-        JobSpec(
-            kind=SETTLE,
-            key=str(charge_id),
-            property_id=property_id,
-            payload={"charge_id": str(charge_id)},
-            priority=_PRIORITY[SETTLE],
-            run_after=at,
-            # the row decides, and the timers bring it back whatever becomes of a job
-            max_attempts=50,
-        ),
+    return await enqueue(tx, _settling(property_id, charge_id, at))
+
+
+async def queue_settles(tx: Tx, charges: Iterable[tuple[UUID, UUID]], at: datetime) -> None:
+    """Do as `queue_settle` does for many charges, each given as (property, charge)."""
+    await enqueue_all(tx, [_settling(property_id, charge_id, at) for property_id, charge_id in charges])
+
+
+def _settling(property_id: UUID, charge_id: UUID, at: datetime | None) -> JobSpec:
+    return JobSpec(
+        kind=SETTLE,
+        key=str(charge_id),
+        property_id=property_id,
+        payload={"charge_id": str(charge_id)},
+        priority=_PRIORITY[SETTLE],
+        run_after=at,
+        # the row decides, and the timers bring it back whatever becomes of a job
+        max_attempts=50,
     )
+
+
+async def queue_recover(tx: Tx, property_id: UUID) -> UUID:
+    """Try again whatever waits for the PMS, which answers again."""
+    return await enqueue(tx, JobSpec(kind=RECOVER, key="waiting", property_id=property_id, priority=_PRIORITY[RECOVER]))
 
 
 async def queue_alert(tx: Tx, property_id: UUID, key: str, title: str, body: str) -> UUID:

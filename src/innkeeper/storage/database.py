@@ -15,10 +15,13 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
 from innkeeper.storage.outbox import Event, EventRow
-from innkeeper.storage.sqlite_cursor import visit_once
+from innkeeper.storage.sqlite_cursor import run_near, take_time
 
 #: What a subscriber does inside the transaction that makes the change: put a row, never call out.
 Subscriber = Callable[["Tx", Event], Awaitable[None]]
+
+#: How a transaction begins on SQLite: one that writes waits for the write lock at once.
+READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
 
 #: Seconds a writer waits for the other processes' writers before SQLite gives up.
 SQLITE_BUSY_SECONDS = 30
@@ -98,8 +101,8 @@ class Database:
         self.url = async_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self._reader = _sqlite_engine(self.url, pool_size, begin="BEGIN")
-            self._writer = _sqlite_engine(self.url, 1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(self.url, pool_size, begin=READING)
+            self._writer = _sqlite_engine(self.url, 1, begin=WRITING)
         else:
             self._writer = create_async_engine(
                 self.url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
@@ -125,12 +128,17 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
-        """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside."""
+    async def write(self, *, long: bool = False) -> AsyncIterator[Tx]:
+        """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside.
+
+        A `long` one changes many rows with one statement, and lets others be served meanwhile.
+        """
         async with self._writing() as session, session.begin():
             # Whoever gets no connection has done nothing. On SQLite BEGIN IMMEDIATE goes with the first statement, so
             # that the lock is there before anything is read.
-            await session.connection()
+            connection = await session.connection()
+            if long:
+                take_time(await connection.get_raw_connection())
             tx = Tx(session, self)
             yield tx
             await tx.finish()
@@ -199,7 +207,7 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         hide_parameters=True,
     )
 
-    visit_once(engine.sync_engine)
+    run_near(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -208,10 +216,11 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.long = False
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.connection.dbapi_connection.begin(begin)
+        connection.connection.dbapi_connection.begin(begin, waits=begin == WRITING)
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def _let_go(connection: Any, _record: Any, _error: BaseException | None) -> None:
