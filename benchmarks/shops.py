@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +25,11 @@ from innkeeper.simulators.server import serve
 
 KEY = DEMO_KEY
 ROOM_TYPES, ROOMS_EACH = 20, 40
+
+#: What a real QloApps 1.7.0 (PHP 8.2 with opcache, MariaDB, on the machine that asks it) takes for a list with the
+#: fields that we ask for: seconds for any request, and for each row.
+PACE_REQUEST = 0.014
+PACE_ROW = {"orders": 0.000_108, "room_bookings": 0.000_050, "customers": 0.000_075}
 
 #: Bookings lie within so many days from today, and were made within so many days before.
 STAYS_WITHIN, BOOKED_WITHIN = 700, 360
@@ -49,10 +54,14 @@ class _Clock:
 
 
 class RecordingShop:
-    """The shop as an application that notes when each request arrived; paths under /_bench/ are the benchmark's."""
+    """The shop as an application that notes when each request arrived; paths under /_bench/ are the benchmark's.
 
-    def __init__(self, bookings: int) -> None:
+    A `paced` one answers no sooner than a real shop would.
+    """
+
+    def __init__(self, bookings: int, *, paced: bool = False) -> None:
         self.clock = _Clock()
+        self.paced = paced
         types = [
             RoomTypeSpec(f"Type {n:02}", 80 + n, [f"{n + 1:02}{room:02}" for room in range(ROOMS_EACH)])
             for n in range(ROOM_TYPES)
@@ -117,7 +126,23 @@ class RecordingShop:
         if scope["type"] == "http":
             target = scope["path"] + "?" + scope["query_string"].decode()
             self.requests.append((arrived, scope["method"], target, body.decode("utf-8", "replace")))
-        await self.app(scope, again if body else receive, send)
+        kept: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            kept.append(message)
+
+        await self.app(scope, again if body else receive, keep if self.paced else send)
+        if self.paced:
+            await asyncio.sleep(max(0.0, _pace(scope, kept) - (time.time() - arrived)))
+            for message in kept:
+                await send(message)
+
+
+def _pace(scope: Scope, answer: Sequence[Message]) -> float:
+    """Return the seconds that a real shop takes for this answer."""
+    rows = sum(message.get("body", b"").count(b'"id":') for message in answer)
+    resource = str(scope.get("path", "")).rstrip("/").rpartition("/")[2]
+    return PACE_REQUEST + rows * PACE_ROW.get(resource, 0.0)
 
 
 def _guest(number: int) -> Guest:
@@ -152,10 +177,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(bookings: int = 0) -> AsyncIterator[Shop]:
-    """Run a shop that has so many bookings, until the block ends."""
+async def open_shop(bookings: int = 0, *, paced: bool = False) -> AsyncIterator[Shop]:
+    """Run a shop that has so many bookings, until the block ends; a `paced` one takes as long as a real one."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.shops", str(bookings)),
+        *(sys.executable, "-m", "benchmarks.shops", str(bookings), *(["paced"] if paced else [])),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -182,8 +207,8 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-async def _serve(bookings: int) -> None:
-    app = RecordingShop(bookings)
+async def _serve(bookings: int, *, paced: bool) -> None:
+    app = RecordingShop(bookings, paced=paced)
     async with serve(app) as running:
         print(running.url, flush=True)
         await asyncio.Event().wait()
@@ -191,4 +216,4 @@ async def _serve(bookings: int) -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve(int(sys.argv[1]), paced="paced" in sys.argv[2:]))

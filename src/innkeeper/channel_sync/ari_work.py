@@ -111,7 +111,7 @@ async def _few_left(tx: Tx, touched: Touched) -> set[UUID]:
     few = set()
     for kind, (start, end) in nights.items():
         left = window.types[kind].available[(start - first).days : (end - first).days]
-        if any(count <= FEW_LEFT for count in left):
+        if min(left, default=FEW_LEFT + 1) <= FEW_LEFT:
             few.add(kind)
     return few
 

@@ -129,4 +129,4 @@ def _closed(total: int, units: list[int], rooms: Mapping[Any, set[int]]) -> list
     for nights in rooms.values():
         for n in nights:
             units[n] += 1
-    return [min(total, count) for count in units]
+    return units if max(units, default=0) <= total else [min(total, count) for count in units]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.business_day import utc_now
@@ -443,6 +444,11 @@ def _event(reservation: Reservation, changed: set[str], touched: Touched, origin
 
 def assign(row: Any, columns: dict[str, Any]) -> set[str]:
     """Set the columns that differ and return their names."""
+    if inspect(row).key is None:  # never written: it has no former values to remember, and what is not set is None
+        loaded = row.__dict__
+        differing = {name for name, value in columns.items() if loaded.get(name) != value}
+        loaded.update((name, columns[name]) for name in differing)
+        return differing
     differing = {name for name, value in columns.items() if getattr(row, name) != value}
     for name in differing:
         setattr(row, name, columns[name])

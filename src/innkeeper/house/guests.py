@@ -157,9 +157,7 @@ async def add_all(tx: Tx, guests: Sequence[Guest]) -> None:
 
 
 def _new(property_id: UUID, draft: GuestDraft) -> Guest:
-    guest = Guest(id=new_id(), property_id=property_id)
-    _apply(guest, _columns(draft))
-    return guest
+    return Guest(id=new_id(), property_id=property_id, **_columns(draft))
 
 
 async def update(

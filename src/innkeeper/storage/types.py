@@ -32,9 +32,10 @@ class Amount(TypeDecorator[Decimal]):
         """Raises ValueError when the amount has more than four decimal places."""
         if value is None:
             return None
-        if value != round(value, SCALE):
+        units = int(value * _UNITS)
+        if units != value * _UNITS:
             raise ValueError(f"{value} has more than {SCALE} decimal places")
-        return int(value * _UNITS) if dialect.name == "sqlite" else value
+        return units if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Give the amount back without trailing zeros beyond the second decimal place."""
