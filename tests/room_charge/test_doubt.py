@@ -3,12 +3,13 @@
 import asyncio
 from decimal import Decimal
 
+import httpx2
 import pytest
 
 from innkeeper.access.roles import Role
 from innkeeper.domain.charge import Capabilities
 from innkeeper.simulators.faults import FAULTS
-from tests.room_charge.world import LONG, World
+from tests.room_charge.world import CREDENTIALS, LONG, World
 
 pytestmark = pytest.mark.anyio
 
@@ -211,3 +212,113 @@ async def test_nobody_settles_while_the_pms_may_still_be_working(world: World) -
     told = {"landed": False, "evidence": "Nothing there"}
     answer = await world.call("POST", f"/postings/{posting['id']}/settle", told, role=Role.MANAGER)
     assert (answer.status_code, answer.json()["code"]) == (409, "NOT_SETTLED_YET")
+
+
+async def test_word_of_a_manager_waits_until_a_pms_that_can_be_asked_has_answered(world: World) -> None:
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    world.opera.dial.set(maintenance=1.0)
+    await world.work(LONG)
+    told = {"landed": False, "evidence": "Looked at the wrong folio"}
+    answer = await world.call("POST", f"/postings/{posting['id']}/settle", told, role=Role.MANAGER)
+    assert (answer.status_code, answer.json()["posting_status"], answer.json()["in_doubt"]) == (200, "unknown", True)
+    assert "nothing is sent before it has been asked" in answer.json()["failure_reason"]
+    assert [one["step"] for one in answer.json()["attempts"]][-1] == "settle"
+    world.opera.dial.calm()
+    await world.settle()
+    assert (await world.posting(posting["id"]))["posting_status"] == "posted"
+    assert set(world.folio().values()) == ONCE
+    assert charges_sent(world) == 1
+
+
+async def test_charge_that_a_manager_says_is_not_there_is_sent_once_the_pms_has_said_so_too(world: World) -> None:
+    world.opera.dial.next("drop_before", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    world.opera.dial.set(maintenance=1.0)
+    await world.work(LONG)
+    told = {"landed": False, "evidence": "Nothing on the bill"}
+    await world.call("POST", f"/postings/{posting['id']}/settle", told, role=Role.MANAGER)
+    world.opera.dial.calm()
+    await world.settle()
+    assert (await world.posting(posting["id"]))["posting_status"] == "posted"
+    assert set(world.folio().values()) == ONCE
+
+
+# --- another PMS ------------------------------------------------------------------------------------------------------
+
+
+async def connect(world: World, **changes: object) -> httpx2.Response:
+    connection = {"pms_type": "opera", "api_url": "http://opera.test", "property_code": "SAND01", **changes}
+    return await world.call("PUT", "/config", {"connection": connection}, role=Role.ADMIN)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"pms_type": "house", "api_url": "", "property_code": ""},
+        {"api_url": "http://other.test", "credentials": CREDENTIALS},
+        {"property_code": "SAND02"},
+    ],
+)
+async def test_pms_is_not_changed_while_a_charge_is_not_settled(world: World, elsewhere: dict[str, object]) -> None:
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    await world.post()
+    answer = await connect(world, **elsewhere)
+    assert (answer.status_code, answer.json()["code"]) == (409, "CHARGES_OPEN")
+    assert "One charge is not settled yet" in answer.json()["detail"]
+    assert answer.json()["action"]
+    renewed = await connect(world, credentials=CREDENTIALS, api_url="http://opera.test/")
+    assert renewed.status_code == 200, "credentials can be renewed"
+    await world.settle()
+    assert set(world.folio().values()) == ONCE
+    assert (await connect(world, **elsewhere)).status_code == 200
+
+
+async def test_charge_of_a_pms_that_was_left_is_not_asked_of_another_one(world: World) -> None:
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    world.opera.dial.set(maintenance=1.0)
+    await world.work(LONG)
+    told = {"landed": False, "evidence": "OPERA was given up, nothing on the last print"}
+    path = f"/postings/{posting['id']}"
+    await world.call("POST", f"{path}/settle", told, role=Role.MANAGER)
+    assert (await connect(world, pms_type="house", api_url="", property_code="")).status_code == 200
+    await world.settle()
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["failure_code"]) == ("unknown", "OTHER_PMS")
+    assert found["next_attempt_at"] is None
+    world.opera.dial.calm()
+    assert (await connect(world, credentials=CREDENTIALS)).status_code == 200, "the way back is open"
+    again = await world.call("POST", f"{path}/retry", role=Role.MANAGER)
+    assert again.json()["posting_status"] == "posted"
+    assert set(world.folio().values()) == ONCE
+    assert charges_sent(world) == 1
+
+
+async def test_manager_settles_a_charge_of_a_pms_that_was_left_and_it_is_sent_nowhere_else(world: World) -> None:
+    world.opera.dial.next("drop_before", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    world.opera.dial.set(maintenance=1.0)
+    await world.work(LONG)
+    told = {"landed": False, "evidence": "Nothing there"}
+    path = f"/postings/{posting['id']}"
+    await world.call("POST", f"{path}/settle", told, role=Role.MANAGER)
+    assert (await connect(world, pms_type="house", api_url="", property_code="")).status_code == 200
+    answer = await world.call("POST", f"{path}/settle", told, role=Role.MANAGER)
+    assert (answer.status_code, answer.json()["posting_status"]) == (200, "pending")
+    await world.settle()
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["failure_code"], found["in_doubt"]) == ("pending", "OTHER_PMS", False)
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    assert entry["status"] == "failed"
+    removed = await world.call("DELETE", f"/queue/{entry['id']}?reason=Paid by card", role=Role.MANAGER)
+    assert removed.json()["failure_code"] == "REMOVED"
+
+
+async def test_posted_charge_of_a_pms_that_was_left_is_not_called_void(world: World) -> None:
+    posting = (await world.post()).json()
+    assert (await connect(world, pms_type="house", api_url="", property_code="")).status_code == 200
+    answer = await world.call("POST", f"/postings/{posting['id']}/void", {"reason": "wrong"}, role=Role.MANAGER)
+    assert (answer.status_code, answer.json()["code"]) == (409, "OTHER_PMS")
+    assert (await world.posting(posting["id"]))["posting_status"] == "posted"
+    assert set(world.folio().values()) == ONCE

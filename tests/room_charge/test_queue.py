@@ -1,6 +1,7 @@
 """Charges that could not be posted wait in sight, are tried again by the property's rules, and end by a decision."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -100,11 +101,25 @@ async def test_retries_can_be_switched_off_and_alerts_too(world: World) -> None:
     await world.configure(retry={"enabled": False, "alert_on_failure": False})
     world.opera.dial.next("maintenance", method="POST", path="/charges")
     answer = await world.post()
-    assert answer.json()["posting_status"] == "failed"
+    assert (answer.status_code, answer.json()["posting_status"]) == (202, "pending"), "422 alone says nothing is owed"
+    assert (answer.json()["next_attempt_at"], answer.json()["owed"]) == (None, True)
     assert (await entry(world))["status"] == "failed"
     await world.work(LONG)
     assert world.alerts == []
     assert world.folio() == {}
+
+
+async def test_charge_that_waits_for_a_manager_is_not_sent_by_a_stale_job(world: World) -> None:
+    await world.configure(retry={"enabled": False})
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    posting = (await world.post()).json()
+    async with world.database.write() as tx:
+        await work.queue_settle(tx, world.property_id, UUID(posting["id"]), world.clock())
+    await world.work(LONG)
+    assert world.folio() == {}
+    answer = await world.call("POST", f"/postings/{posting['id']}/retry", role=MANAGER)
+    assert (answer.status_code, answer.json()["posting_status"], answer.json()["owed"]) == (200, "posted", False)
+    assert sum(world.folio().values()) == Decimal("105.00")
 
 
 async def test_charge_that_shall_not_be_queued_is_503_and_may_be_sent_again(world: World) -> None:

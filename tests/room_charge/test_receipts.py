@@ -69,6 +69,24 @@ async def test_receipt_comes_as_text_page_and_printer_bytes(world: World) -> Non
     assert (await world.call("GET", f"{path}?format=pdf")).status_code == 422
 
 
+async def test_receipt_says_nothing_is_owed_only_of_what_is_not_sent_any_more(world: World) -> None:
+    await world.configure(retry={"max_attempts": 1, "interval_minutes": 1})
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    posting = await posted(world)
+    path = f"/postings/{posting}/receipt"
+    assert "Will be charged to your room" in (await world.call("GET", path)).text
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(3):
+        await world.work(600)
+    found = await world.posting(posting)
+    assert (found["posting_status"], found["owed"]) == ("failed", True)
+    assert "Not yet charged: the hotel settles it" in (await world.call("GET", path)).text
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    await world.call("DELETE", f"/queue/{entry['id']}?reason=Paid by card", role=Role.MANAGER)
+    assert (await world.posting(posting))["owed"] is False
+    assert "Not charged: nothing is owed" in (await world.call("GET", path)).text
+
+
 async def test_page_shows_a_guest_called_like_a_script_as_letters(world: World) -> None:
     world.opera.state.profiles[world.opera.state.in_room("412")[0].profile_id].surname = "<script>alert(1)</script>"
     page = await world.call("GET", f"/postings/{await posted(world)}/receipt?format=html")

@@ -8,9 +8,9 @@ from uuid import UUID
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.domain.charge import PmsFacts
-from innkeeper.domain.errors import FieldError, Invalid
+from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
-from innkeeper.room_charge import repository, settings, steps
+from innkeeper.room_charge import repository, settings, states, steps
 from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
@@ -26,9 +26,10 @@ async def save(
     blocks: Mapping[str, settings.Block],
     is_active: bool | None,
 ) -> PmsConfig:
-    """Replace the blocks that are given. Raises Refusal for a PMS that nothing speaks to, Invalid for wrong settings.
+    """Replace the blocks that are given.
 
-    Credentials that are left out stay, unless the PMS or its address is another one: they are for nobody else.
+    Raises Refusal for a PMS that nothing speaks to, Invalid for wrong settings, Conflict for another PMS while charges
+    of this one are not settled. Credentials that are left out stay, unless the PMS or its address is another one: they are for nobody else.
     """
     async with systems.database.write() as tx:
         await systems.hotel(tx.session, property_id)
@@ -38,6 +39,7 @@ async def save(
             options = Options(**{name: blocks.get(name, getattr(options, name)) for name in BLOCKS})
             settings.apply(row, options)
         if connection is not None:
+            await _stay_while_charges_wait(tx, row, connection)
             _connect(systems.keyring, row, connection)
         if is_active is not None:
             row.is_active = is_active
@@ -61,9 +63,30 @@ async def _row(tx: Tx, property_id: UUID) -> PmsConfig:
     return row
 
 
+async def _stay_while_charges_wait(tx: Tx, row: PmsConfig, connection: Connection) -> None:
+    """Raises Conflict for another PMS while this one is to be told or asked something about a charge.
+
+    The other one would answer that it has nothing of it, and the guest would be charged twice. A charge in doubt of
+    which a manager has said what stands is no reason to keep a PMS that does not answer any more.
+    """
+    here = settings.origin_of(row)
+    if settings.origin(connection.pms_type, connection.api_url, connection.property_code) == here:
+        return
+    charges = await repository.unfinished(tx.session, row.property_id)
+    waiting = [one for one in charges if one.pms_origin in (None, here) and not states.is_vouched(one)]
+    if waiting:
+        some = "One charge is" if len(waiting) == 1 else f"{len(waiting)} charges are"
+        raise Conflict(
+            f"{some} not settled yet with the PMS that is connected now, and another one knows nothing of them.",
+            code="CHARGES_OPEN",
+            action="Settle them, or take them off the queue, under Postings; then change the PMS. "
+            "Credentials can be renewed at any time.",
+        )
+
+
 def _connect(keyring: Keyring, row: PmsConfig, connection: Connection) -> None:
     api_url = connection.api_url.strip()
-    elsewhere = (row.pms_type, row.api_url) != (connection.pms_type, api_url)
+    elsewhere = (row.pms_type, row.api_url.rstrip("/")) != (connection.pms_type, api_url.rstrip("/"))
     if connection.credentials is not None:
         secret = json.dumps(connection.credentials)
         row.api_key_encrypted = keyring.encrypt(secret) if connection.credentials else None

@@ -66,6 +66,8 @@ class Link:
     #: Whether the last call that was noted had failed, and when one was noted that had not.
     troubled: bool
     last_contact_at: datetime | None
+    #: Which PMS this is; what was made for another one is not asked here.
+    origin: str = ""
     #: Seconds that a call about a charge may take: signing in, asking, and reading back what was not told.
     call_seconds: float = _LONGEST_CALL
 
@@ -143,6 +145,7 @@ class Systems:
             active=row is None or row.is_active,
             troubled=is_troubled(row),
             last_contact_at=row.last_contact_at if row else None,
+            origin=settings.origin_of(row),
             call_seconds=_call_seconds(row),
         )
 

@@ -10,7 +10,7 @@ from innkeeper.domain.charge import VoidWay
 from innkeeper.room_charge import states
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.queue import PmsState
-from innkeeper.room_charge.tables import PostingStatus, QueueEntry, RoomCharge
+from innkeeper.room_charge.tables import REMOVED, PostingStatus, QueueEntry, RoomCharge
 from innkeeper.web.pages import write_time
 from innkeeper.web.status import State
 
@@ -75,7 +75,7 @@ def at_start(text: str) -> str:
 def is_finished(row: RoomCharge) -> bool:
     """Whether nothing more will happen to the charge, by itself or by a person who mends it."""
     if row.status is PostingStatus.FAILED:
-        return row.released or row.failure_code == states.REMOVED
+        return not row.owed
     return not row.status.is_open
 
 
@@ -142,7 +142,8 @@ class _Teller:
                 _CLOSE,
             )
         if row.next_attempt_at is None:
-            return Standing(State.NEEDS_YOU, "needs you", "Waits for a manager", _sentence(row.failure_reason))
+            told = f"{_sentence(row.failure_reason)} It is not sent by itself; the charge is kept for a manager."
+            return Standing(State.NEEDS_YOU, "needs you", "Waits for a manager", told.strip(), _CLOSE)
         word = f"retry {row.retry_count}" if row.retry_count else "queued"
         why = f"{at_start(self.pms)} did not answer."
         if row.failure_code not in (None, "CONNECTION_FAILED"):
@@ -157,6 +158,9 @@ class _Teller:
                 f"{at_start(self.pms)} did not answer in time, so nobody can say yet whether it stands on the bill. "
                 f"It will be {self.again('asked')}, and nothing is sent twice."
             )
+            if states.is_vouched(row):
+                who = row.evidence[states.VOUCHED]
+                sentence += f" {who} says that it is not there; it is sent once {self.pms} has been asked."
         else:
             looks = f"A manager looks into the bill in {self.pms} and says what stands there."
             sentence = f"{_sentence(row.failure_reason)} {looks}"
@@ -167,7 +171,7 @@ class _Teller:
     def failed(self) -> Standing:
         row = self.row
         reason = _sentence(row.failure_reason)
-        if row.failure_code == states.REMOVED:
+        if row.failure_code == REMOVED:
             return Standing(State.OFF, "removed", "Taken off the queue", f"{reason} Nothing is owed.")
         if row.released:
             return Standing(State.REFUSED, "refused", "Refused", f"{reason} Nothing is owed.")
@@ -178,12 +182,14 @@ class _Teller:
             "Not posted",
             f"{reason} It was tried {tried} and is not sent by itself any more. A manager sends it again, notes that "
             "it was posted by hand, or takes it off the queue.",
+            f"{_CLOSE} A manager has it.",
         )
 
     def voiding(self) -> Standing:
         row = self.row
         words = self.void_words()
-        if row.in_doubt or row.failure_code == states.IN_DOUBT:
+        asked = row.next_attempt_at is not None
+        if asked and (row.in_doubt or row.failure_code == states.IN_DOUBT):
             doubt = f"{words} {at_start(self.pms)} did not say that it did; it will be {self.again('asked')}."
             return Standing(State.IN_DOUBT, "in doubt", "Being taken back", doubt)
         if row.next_attempt_at is None:

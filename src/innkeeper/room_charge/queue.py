@@ -12,7 +12,7 @@ from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.room_charge import repository, resolver, states, steps, work
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.errors import InProgress
-from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, RoomCharge
+from innkeeper.room_charge.tables import REMOVED, PmsConfig, PostingAttempt, PostingStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
 #: One retry by hand may take several steps: to ask, and then to send what is missing.
@@ -93,7 +93,7 @@ async def recover(link: Link) -> int:
 
 async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge) -> None:
     if row.status is PostingStatus.FAILED:
-        if row.released or row.failure_code == states.REMOVED:
+        if not row.owed:
             raise Conflict(
                 "Nothing of this charge is owed.",
                 code="NOTHING_OWED",
@@ -128,7 +128,7 @@ async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> Roo
             )
         _must_be_free(link, row)
         _must_be_certain(row)
-        states.given_up(row, states.REMOVED, reason.strip())
+        states.given_up(row, REMOVED, reason.strip())
         await _by_hand(tx, link, caller, row, "removed", reason)
         return row
 
@@ -144,8 +144,7 @@ async def override(link: Link, caller: Caller, charge_id: UUID, transaction_id: 
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
         _must_be_free(link, row)
         _must_be_certain(row)
-        waiting = row.status is PostingStatus.PENDING or (row.status is PostingStatus.FAILED and not row.released)
-        if not waiting:
+        if not row.owed:
             raise Conflict(f"The charge is {row.posting_status}.", code="NOT_WAITING")
         states.settled_by_hand(row, caller.name, transaction_id.strip(), link.now())
         await _by_hand(tx, link, caller, row, "override", reason, transaction_id=transaction_id.strip())
@@ -155,7 +154,8 @@ async def override(link: Link, caller: Caller, charge_id: UUID, transaction_id: 
 async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, evidence: str) -> RoomCharge:
     """Take a manager's word on a charge in doubt. The PMS is asked first, and where it answers, its answer counts.
 
-    What did not land waits to be sent again. Raises NotFound, Invalid, InProgress, Conflict when nothing is in doubt.
+    What did not land waits to be sent again; where the PMS can be asked and did not answer just now, only once it has
+    been asked, since a manager may have looked at the wrong bill. Raises NotFound, Invalid, InProgress, Conflict when nothing is in doubt.
     """
     _need(evidence, "evidence", "Say what you saw in the PMS, such as the number on the folio.")
     row = await steps.claim(link, charge_id, steps.new_token())
@@ -189,6 +189,8 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
             states.settled_by_hand(row, caller.name, None, now)
             if voiding:
                 row.posting_status, row.next_attempt_at = PostingStatus.VOIDING.value, now
+        elif _can_still_answer(link, row):
+            states.vouched_absent(row, caller.name)
         else:
             states.absent(row, now)
             row.settled_by = caller.name
@@ -196,6 +198,12 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
                 states.voided(row, None, now)
         await _by_hand(tx, link, caller, row, "settle", evidence, landed=landed)
         return row
+
+
+def _can_still_answer(link: Link, row: RoomCharge) -> bool:
+    """Whether the PMS can be asked and only did not answer; what it said of a part or of something else is an answer."""
+    answered = row.failure_code in (states.PARTIALLY_POSTED, states.SURPLUS)
+    return link.connector.capabilities.read_back and not answered and not steps.is_elsewhere(link, row)
 
 
 async def _settle_double(link: Link, caller: Caller, row: RoomCharge, evidence: str) -> RoomCharge:

@@ -45,12 +45,18 @@ def text(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], widt
     if row.check_total is not None and row.check_total != row.total:
         rest = format_amount(row.check_total - row.total, row.currency)
         lines.append(_pair("Paid otherwise", f"{rest} {row.currency}", width))
-    lines += ["", _STATES[row.status].center(width)]
+    lines += ["", _state(row).center(width)]
     if row.pms_transaction_id:
         lines.append(f"No. {row.pms_transaction_id}".center(width))
     if row.signature_hash is None and row.status is PostingStatus.POSTED:
         lines += ["", "", "_" * width, "Signature".center(width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _state(row: RoomCharge) -> str:
+    if row.status is PostingStatus.FAILED and row.owed:
+        return "Not yet charged: the hotel settles it"
+    return _STATES[row.status]
 
 
 def html(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet]) -> str:

@@ -288,6 +288,16 @@ async def open_charges(session: AsyncSession, property_id: UUID) -> Sequence[UUI
     return (await session.scalars(query.order_by(QueueEntry.id))).all()
 
 
+async def unfinished(session: AsyncSession, property_id: UUID) -> Sequence[RoomCharge]:
+    """Return the charges about which something is still to be done: an entry is open, or a next try is set."""
+    entries = select(QueueEntry.room_charge_id).where(
+        QueueEntry.property_id == property_id, QueueEntry.completed_at.is_(None)
+    )
+    timed = select(RoomCharge.id).where(RoomCharge.next_attempt_at.is_not(None))
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id, RoomCharge.id.in_(union(entries, timed)))
+    return (await session.scalars(query)).all()
+
+
 async def unsettled(session: AsyncSession, property_id: UUID, business_date: date) -> Sequence[RoomCharge]:
     """Return the charges up to that business date that are open, that failed and wait for a person, or stand twice.
 

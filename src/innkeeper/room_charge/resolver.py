@@ -26,21 +26,34 @@ async def step(link: Link, charge_id: UUID) -> RoomCharge | None:
 
 
 async def _step(link: Link, row: RoomCharge) -> RoomCharge:
+    if not row.status.is_open and not steps.is_doubled(row):
+        return await steps.release(link, row)
+    if steps.is_elsewhere(link, row):
+        return await _elsewhere(link, row)
     if steps.is_doubled(row):
         return await doubles.mend(link, row)
-    if not row.status.is_open:
-        return await steps.release(link, row)
     if row.in_doubt:
         return await settle_doubt(link, row)
     if row.status is PostingStatus.VOIDING:
         return await voids.send(link, row)
-    if row.failure_code == states.HELD and row.retry_count == 0 and row.next_attempt_at is None:
+    if row.next_attempt_at is None:  # it waits for a person, who sets a next try
         return await steps.release(link, row)
     return await send(link, row)
 
 
+async def _elsewhere(link: Link, row: RoomCharge) -> RoomCharge:
+    """Leave a charge of another PMS to a person: that the present one has nothing of it proves nothing."""
+    reason = "It was made for the PMS that was connected before, and the present one is not asked about it."
+    code = row.failure_code if steps.is_doubled(row) else states.OTHER_PMS
+    return await steps.conclude(
+        link, row, None, lambda fresh: states.needs_person(fresh, code or "", reason), waits_for_person=True
+    )
+
+
 async def settle_doubt(link: Link, row: RoomCharge) -> RoomCharge:
     """Ask the PMS what it holds of a charge whose answer was lost. Nothing is sent in here. Raises ClaimLost."""
+    if steps.is_elsewhere(link, row):
+        return await _elsewhere(link, row)
     if not link.connector.capabilities.read_back:
         return await _to_a_person(link, row, "This PMS cannot be asked; look into the guest's folio and settle it.")
     if row.failure_code in (states.PARTIALLY_POSTED, states.SURPLUS) and row.status is PostingStatus.UNKNOWN:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from innkeeper.domain.charge import ZERO, ChargeItem
 from innkeeper.domain.errors import FieldError, Invalid
@@ -19,13 +19,17 @@ T = TypeVar("T")
 
 
 def _printable(text: str) -> str:
-    text = text.strip()
     if not text.isprintable():
         raise ValueError("This holds characters that cannot be printed.")
     return text
 
 
-Text = Annotated[str, AfterValidator(_printable)]
+def _stripped(given: object) -> object:
+    return given.strip() if isinstance(given, str) else given
+
+
+#: Without the blanks around it, which are taken off before its length is looked at.
+Text = Annotated[str, BeforeValidator(_stripped), AfterValidator(_printable)]
 #: An amount in the currency's digits, such as "105.00".
 Amount = Annotated[str | int, Field(description='In the currency\'s digits, such as "105.00".')]
 
@@ -230,6 +234,8 @@ class PostingOut(BaseModel):
     failure_code: str | None
     failure_reason: str | None
     in_doubt: bool
+    #: Whether it may still be sent, by itself or by a manager.
+    owed: bool
     verified_by: str | None
     signature_hash: str | None
     credit_override: bool

@@ -200,6 +200,16 @@ def options_of(row: PmsConfig | None) -> Options:
     return Options.model_validate({**kept, "posting": posting, "retry": retry})
 
 
+def origin(pms_type: str, api_url: str, property_code: str) -> str:
+    """Return what tells one PMS from another: its kind, its hotel and its address."""
+    return " ".join(filter(None, (pms_type, property_code.strip(), api_url.strip().rstrip("/"))))
+
+
+def origin_of(row: PmsConfig | None) -> str:
+    """Return the origin of a property's PMS."""
+    return origin(row.pms_type, row.api_url, row.property_code) if row else origin("house", "", "")
+
+
 def outlets_of(row: PmsConfig | None) -> Mapping[str, Outlet]:
     """Return a property's outlets by code."""
     outlets = OUTLETS if row is None or not row.outlets else [Outlet.model_validate(one) for one in row.outlets]

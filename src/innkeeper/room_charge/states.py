@@ -18,7 +18,6 @@ _LONGEST_RETRY = timedelta(hours=1)
 #: The PMS refuses us, not the charge.
 _CONNECTION_REFUSED = (PmsCode.CREDENTIALS_REFUSED, PmsCode.NOT_AUTHORIZED)
 
-REMOVED = "REMOVED"
 PARTIALLY_POSTED = "PARTIALLY_POSTED"
 SURPLUS = "SURPLUS_IN_PMS"
 #: The charge stands, and the PMS holds it over again; what is too much is being taken back.
@@ -26,6 +25,10 @@ DOUBLED = "DOUBLED_IN_PMS"
 IN_DOUBT = "IN_DOUBT"
 VOIDED_UNSENT = "VOIDED_UNSENT"
 HELD = "AUTO_POST_OFF"
+#: In the evidence: who said that a charge in doubt does not stand, before the PMS could be asked.
+VOUCHED = "said_absent_by"
+#: It was made for a PMS that the property has no longer.
+OTHER_PMS = "OTHER_PMS"
 
 
 def in_flight(row: RoomCharge, now: datetime, settles_at: datetime) -> None:
@@ -128,7 +131,8 @@ def doubted(row: RoomCharge, outcome: Unknown, now: datetime, settle_seconds: fl
     row.sent_at = row.sent_at or now
     row.settles_at = now + timedelta(seconds=settles)
     row.failure_code, row.failure_reason = IN_DOUBT, outcome.reason
-    row.evidence = {**row.evidence, **_plain(outcome.evidence), "asked": 0}
+    before = {name: value for name, value in row.evidence.items() if name != VOUCHED}
+    row.evidence = {**before, **_plain(outcome.evidence), "asked": 0}
     row.next_attempt_at = now + timedelta(seconds=min(DOUBT_SECONDS, settles)) if can_ask else None
 
 
@@ -150,6 +154,19 @@ def needs_person(row: RoomCharge, code: str, reason: str) -> None:
     row.failure_code, row.failure_reason, row.next_attempt_at = code, reason, None
     if row.status is PostingStatus.PENDING and row.in_doubt:
         row.posting_status = PostingStatus.UNKNOWN.value
+
+
+def is_vouched(row: RoomCharge) -> bool:
+    """Whether a manager has said of a charge in doubt that it does not stand, and the PMS has yet to say so too."""
+    return row.in_doubt and bool(row.evidence.get(VOUCHED))
+
+
+def vouched_absent(row: RoomCharge, who: str) -> None:
+    """A manager says that it does not stand; nothing is sent before the PMS, which can be asked, has said so too."""
+    row.evidence = {**row.evidence, VOUCHED: who}
+    row.failure_reason = (
+        f"{who} says that it does not stand there. The PMS did not answer; nothing is sent before it has been asked."
+    )
 
 
 def absent(row: RoomCharge, now: datetime) -> None:
@@ -183,12 +200,16 @@ def refused(row: RoomCharge, outcome: Refused, now: datetime, *, released: bool)
 
 
 def put_off(row: RoomCharge, outcome: Later, now: datetime, retry: Retry) -> None:
-    """Nothing was done. It is tried again by the property's interval and count; after that a person decides."""
+    """Nothing was done. It is tried again by the property's interval and count; after that a person decides.
+
+    Failed is only what was tried again in vain: whoever has just sent it is told that it is kept.
+    """
     row.sent_at = row.settles_at = None
     row.failure_code, row.failure_reason = outcome.code, outcome.reason
     if not retry.enabled or row.retry_count >= retry.max_attempts:
         row.next_attempt_at = None
-        row.posting_status = PostingStatus.PENDING.value if row.lines else PostingStatus.FAILED.value
+        is_kept = row.lines or row.retry_count == 0
+        row.posting_status = PostingStatus.PENDING.value if is_kept else PostingStatus.FAILED.value
         return
     row.posting_status = PostingStatus.PENDING.value
     wait = min(timedelta(minutes=retry.interval_minutes) * 2**row.retry_count, _LONGEST_RETRY)

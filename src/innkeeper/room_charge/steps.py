@@ -15,7 +15,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import Link, is_troubled
-from innkeeper.room_charge.states import DOUBLED, HELD, REMOVED
+from innkeeper.room_charge.states import DOUBLED, HELD
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
@@ -182,8 +182,13 @@ async def _alert(tx: Tx, link: Link, row: RoomCharge) -> None:
 def is_unfinished(row: RoomCharge) -> bool:
     """Whether something is still to be done about the charge, by us or by a person."""
     if row.status is PostingStatus.FAILED:
-        return not row.released and row.failure_code != REMOVED
+        return row.owed
     return row.status.is_open or is_doubled(row)
+
+
+def is_elsewhere(link: Link, row: RoomCharge) -> bool:
+    """Whether the charge was made for another PMS than the property has now; this one knows nothing of it."""
+    return row.pms_origin is not None and row.pms_origin != link.origin
 
 
 def is_doubled(row: RoomCharge) -> bool:

@@ -14,9 +14,12 @@ from innkeeper.storage.base import Base, Keyed, Timestamps
 
 _PROPERTY = "hotel_settings.id"
 
+#: The failure code of a charge that somebody took off the queue for good.
+REMOVED = "REMOVED"
+
 
 class PostingStatus(StrEnum):
-    """Where a charge stands. `failed`: nothing is owed in the PMS. `unknown`: nobody can say yet."""
+    """Where a charge stands. `failed`: nothing stands in the PMS, see `owed`. `unknown`: nobody can say yet."""
 
     PENDING = "pending"
     POSTED = "posted"
@@ -103,6 +106,8 @@ class RoomCharge(Keyed, Base):
     #: What the lookup answered before it was posted, and when.
     lookup: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
+    #: The PMS that it was made for; no other is asked about it. None for charges older than this column.
+    pms_origin: Mapped[str | None] = mapped_column(String(600))
     pms_transaction_id: Mapped[str | None] = mapped_column(String(100))
     posting_status: Mapped[str] = mapped_column(String(50))
     #: The lines as they stand in the PMS.
@@ -148,6 +153,13 @@ class RoomCharge(Keyed, Base):
     def status(self) -> PostingStatus:
         """Where it stands."""
         return PostingStatus(self.posting_status)
+
+    @property
+    def owed(self) -> bool:
+        """Whether it may still be sent, by itself or by a manager; what was refused at once or taken off is not."""
+        if self.status is PostingStatus.FAILED:
+            return not self.released and self.failure_code != REMOVED
+        return self.status in (PostingStatus.PENDING, PostingStatus.UNKNOWN)
 
     @property
     def in_doubt(self) -> bool:

@@ -45,12 +45,18 @@ async def _begin(link: Link, caller: Caller, charge_id: UUID, reason: str) -> Ro
             return row
         if row.claimed_until is not None and row.claimed_until > now:
             raise InProgress
-        if row.status is PostingStatus.FAILED and (row.released or row.failure_code == states.REMOVED):
+        if row.status is PostingStatus.FAILED and not row.owed:
             raise Conflict(
                 "Nothing of this charge is owed.", code="NOTHING_TO_VOID", action="There is nothing to take back."
             )
         if row.status is PostingStatus.POSTED and link.connector.capabilities.void is VoidWay.NONE:
             raise Refusal(PmsCode.NOT_SUPPORTED, [FieldError("pms", "This PMS takes nothing back by itself.")])
+        if _stands_elsewhere(link, row):
+            raise Conflict(
+                "The charge was made for the PMS that was connected before.",
+                code=states.OTHER_PMS,
+                action="Take it back there by hand, or connect that PMS again and take it back then.",
+            )
         row.void_reason, row.voided_by = reason, caller.name
         detail = {"reason": reason, "was": row.posting_status, "total": row.total, "currency": row.currency}
         await audit.record(tx, caller, "charge.voided", "room_charge", row.id, detail, property_id=row.property_id)
@@ -77,6 +83,12 @@ async def _first_state(tx: Tx, link: Link, row: RoomCharge) -> None:
         return
     row.claimed_by, row.claimed_until = steps.new_token(), now + link.claim
     states.wait_until(row, row.claimed_until + _settle(link))
+
+
+def _stands_elsewhere(link: Link, row: RoomCharge) -> bool:
+    """Whether something of the charge stands, or may stand, in a PMS that is not the property's any more."""
+    may_stand = row.status is PostingStatus.POSTED or row.in_doubt or bool(row.lines)
+    return may_stand and steps.is_elsewhere(link, row)
 
 
 def _settle(link: Link) -> timedelta:
