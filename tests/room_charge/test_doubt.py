@@ -322,3 +322,40 @@ async def test_posted_charge_of_a_pms_that_was_left_is_not_called_void(world: Wo
     assert (answer.status_code, answer.json()["code"]) == (409, "OTHER_PMS")
     assert (await world.posting(posting["id"]))["posting_status"] == "posted"
     assert set(world.folio().values()) == ONCE
+
+
+# --- somebody is told -------------------------------------------------------------------------------------------------
+
+
+async def test_somebody_is_told_once_of_a_charge_that_is_in_doubt_for_an_hour(world: World) -> None:
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    await world.post()
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(5):
+        await world.work(LONG)
+    assert world.alerts == [], "an outage of minutes is no news"
+    for _ in range(20):
+        await world.work(LONG)
+    assert len(world.alerts) == 1
+    assert "is in doubt for an hour" in world.alerts[0]
+
+
+async def test_somebody_is_told_once_of_a_charge_that_is_half_taken_back_for_an_hour(world: World) -> None:
+    posting = (await world.post()).json()
+    world.opera.dial.set(maintenance=1.0)
+    await world.call("POST", f"/postings/{posting['id']}/void", {"reason": "wrong"}, role=Role.MANAGER)
+    for _ in range(25):
+        await world.work(LONG)
+    assert (await world.posting(posting["id"]))["posting_status"] == "voiding"
+    assert len(world.alerts) == 1
+    assert "is half taken back" in world.alerts[0]
+
+
+async def test_nobody_is_told_of_a_long_doubt_where_alerts_are_off(world: World) -> None:
+    await world.configure(retry={"alert_on_failure": False})
+    world.opera.dial.next("drop_after", method="POST", path="/charges")
+    await world.post()
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(25):
+        await world.work(LONG)
+    assert world.alerts == []

@@ -10,7 +10,7 @@ from innkeeper.domain.errors import Conflict
 from innkeeper.house import erasing as house_erasing
 from innkeeper.house.tables import Reservation, ReservationRoom
 from innkeeper.room_charge import erasing
-from innkeeper.room_charge.tables import LocalProfile, RoomCharge, Signature
+from innkeeper.room_charge.tables import LocalProfile, RoomCharge, RoomSighting, Signature
 from tests.room_charge.pictures import SIGNED
 from tests.room_charge.world import World
 
@@ -39,6 +39,8 @@ async def test_name_lookup_signature_and_profile_go_and_the_charge_stays(inn: Wo
     charge = await inn.only()
     name = charge.guest_name
     await inn.call("GET", f"/guests/{charge.guest_id}/profile", role=Role.FRONT_DESK)
+    await inn.call("GET", f"/rooms/{charge.room_number}")
+    await inn.systems.aclose()  # what was left for afterwards is done
     before = await inn.house_folio()
     await leave(inn)
     await erase(inn)
@@ -49,7 +51,7 @@ async def test_name_lookup_signature_and_profile_go_and_the_charge_stays(inn: Wo
     assert (after.total, after.posting_status) == (charge.total, "posted")
     assert await inn.house_folio() == before
     async with inn.database.read() as session:
-        for table in (Signature, LocalProfile):
+        for table in (Signature, LocalProfile, RoomSighting):
             assert await session.scalar(select(func.count()).select_from(table)) == 0
 
 

@@ -12,7 +12,7 @@ from innkeeper.access.roles import Role
 from innkeeper.access.tables import AuditRow
 from innkeeper.connectors.base import PmsConnector
 from innkeeper.domain.outcome import Done
-from tests.room_charge.world import World
+from tests.room_charge.world import LONG, World
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +189,164 @@ async def test_limit_of_a_pms_that_tells_no_balance_counts_what_we_posted(world:
     await refused(world, "CREDIT_EXCEEDED", subtotal="50.00", tip="0")
     assert (await world.post(subtotal="45.00", tip="0")).status_code == 201
     assert sum(world.folio().values()) == Decimal("150.00")
+
+
+async def test_charge_that_failed_and_is_still_owed_counts_against_the_limit_until_it_is_taken_off(
+    world: World,
+) -> None:
+    await world.configure(
+        restrictions={"default_credit_limit": "500.00"}, retry={"max_attempts": 1, "interval_minutes": 1}
+    )
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    first = (await world.post(subtotal="200.00", tip="0")).json()
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(3):
+        await world.work(LONG)
+    world.opera.dial.calm()
+    assert (await world.posting(first["id"]))["posting_status"] == "failed"
+    await refused(world, "CREDIT_EXCEEDED", subtotal="60.00", tip="0")
+    shown = (await world.call("GET", "/rooms/412", role=Role.FRONT_DESK)).json()["guests"][0]["billing"]
+    assert shown["on_its_way"] == "200.00"
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    await world.call("DELETE", f"/queue/{entry['id']}?reason=Paid by card", role=Role.MANAGER)
+    assert (await world.post(subtotal="60.00", tip="0")).status_code == 201
+
+
+async def test_charge_that_was_taken_on_is_sent_over_the_limit_and_says_so(world: World) -> None:
+    await world.configure(restrictions={"default_credit_limit": "500.00"})
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    posting = (await world.post(subtotal="200.00", tip="0")).json()
+    await world.configure(restrictions={"default_credit_limit": "300.00"})
+    await world.work(LONG)
+    found = await world.posting(posting["id"])
+    assert found["posting_status"] == "posted", "the guest has signed for it"
+    assert (await world.only()).evidence["over_limit"] == "145.00"
+    proof = (await world.call("GET", f"/postings/{posting['id']}/proof", role=Role.MANAGER)).json()
+    assert proof["evidence"]["over_limit"] == "145.00"
+
+
+async def test_override_is_recorded_only_where_it_was_needed(world: World) -> None:
+    await world.configure(restrictions={"default_credit_limit": "5000.00"})
+    answer = await world.post(override_credit=True, role=Role.FRONT_DESK)
+    assert (answer.status_code, answer.json()["credit_override"]) == (201, False)
+    answer = await world.post(override_credit=True, subtotal="6000.00", tip="0", role=Role.FRONT_DESK)
+    assert (answer.status_code, answer.json()["credit_override"]) == (201, True)
+    async with world.database.read() as session:
+        actions = [row.action for row in await session.scalars(select(AuditRow))]
+    assert actions.count("charge.credit_overridden") == 1
+
+
+async def shown_restriction(world: World, room: str, **query: str) -> str | None:
+    billing = (await world.call("GET", f"/rooms/{room}", params=query)).json()["guests"][0]["billing"]
+    assert billing["charges_allowed"] is (billing["restriction_reason"] is None)
+    reason: str | None = billing["restriction_reason"]
+    return reason
+
+
+async def test_lookup_says_no_wherever_posting_would(world: World) -> None:
+    assert await shown_restriction(world, "110") is None
+    assert await shown_restriction(world, "412", outlet_code="REST") is None
+    assert await shown_restriction(world, "412", outlet_code="POOL") == "This outlet may not charge to rooms"
+    assert await shown_restriction(world, "412", outlet_code="NOSUCH") == "There is no such outlet"
+    await world.configure(restrictions={"block_if_checkout_today": True})
+    assert await shown_restriction(world, "110") == "The guest leaves today"
+    assert await shown_restriction(world, "412") is None
+    await world.configure(is_active=False)
+    assert await shown_restriction(world, "412") == "Room charges are switched off"
+
+
+# --- delivery ---------------------------------------------------------------------------------------------------------
+
+
+async def test_outlet_s_delivery_charge_is_added_where_the_check_does_not_name_one(world: World) -> None:
+    order = world.body(outlet_code="IRS", subtotal="20.00", tip="0")
+    first = await world.post(order)
+    assert first.status_code == 201, first.text
+    assert (first.json()["delivery_charge"], first.json()["total"]) == ("5.00", "25.00")
+    assert set(world.folio().values()) == {Decimal("25.00")}
+    again = await world.post(order)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    other = await world.post({**order, "delivery_charge": "0"})
+    assert (other.status_code, other.json()["code"]) == (409, "REFERENCE_USED")
+
+
+async def test_request_is_the_same_after_the_outlet_s_delivery_charge_was_changed(world: World) -> None:
+    order = world.body(outlet_code="IRS", subtotal="20.00", tip="0")
+    first = (await world.post(order)).json()
+    outlets = (await world.call("GET", "/outlets")).json()
+    dearer = [{**one, "delivery_charge": "7.00"} if one["code"] == "IRS" else one for one in outlets]
+    assert (await world.call("PUT", "/outlets", dearer, role=Role.ADMIN)).status_code == 200
+    again = await world.post(order)
+    assert (again.status_code, again.json()["id"], again.json()["total"]) == (200, first["id"], "25.00")
+
+
+@pytest.mark.parametrize(("named", "total"), [("0", "20.00"), ("2.50", "22.50")])
+async def test_named_delivery_charge_goes_before_the_outlet_s(world: World, named: str, total: str) -> None:
+    answer = await world.post(outlet_code="IRS", subtotal="20.00", tip="0", delivery_charge=named)
+    assert (answer.status_code, answer.json()["total"]) == (201, total)
+
+
+async def test_split_check_counts_the_outlet_s_delivery_charge(world: World) -> None:
+    body = world.body(outlet_code="IRS", subtotal="20.00", tip="0", room_amount="10.00")
+    answer = await world.call("POST", "/split", body)
+    assert (answer.status_code, answer.json()["remaining_amount"]) == (201, "15.00")
+
+
+# --- signature of a part ----------------------------------------------------------------------------------------------
+
+
+async def test_guest_signs_for_the_part_of_a_check_that_goes_to_the_room(world: World) -> None:
+    await world.configure(
+        posting={"require_signature": True, "signature_threshold": "50.00"},
+        restrictions={"default_credit_limit": "285.00"},
+    )
+    small = await world.call("POST", "/split", world.body(subtotal="80.00", tip="0", room_amount="20.00"))
+    assert small.status_code == 201, small.text
+    large = await world.call("POST", "/split", world.body("218", subtotal="80.00", tip="0", room_amount="60.00"))
+    assert (large.status_code, large.json()["code"]) == (422, "SIGNATURE_REQUIRED")
+    world.clock.advance(60)
+    fits = await world.call("POST", "/split", world.body(subtotal="80.00", tip="0"))
+    assert (fits.status_code, fits.json()["room_amount"]) == (201, "20.00"), "only so much is left of the limit"
+
+
+# --- the same check again ---------------------------------------------------------------------------------------------
+
+
+async def test_same_check_under_another_reference_is_a_second_charge_only_when_that_is_meant(world: World) -> None:
+    body = world.body(check_number="DUP-1")
+    first = await world.post(body)
+    assert first.status_code == 201
+    again = await world.post({**body, "pos_reference": "OTHER-TERMINAL"})
+    assert (again.status_code, again.json()["code"]) == (409, "CHECK_ALREADY_CHARGED")
+    assert body["pos_reference"] in again.json()["detail"]
+    assert "allow_repeat" in again.json()["action"]
+    assert set(world.folio().values()) == {Decimal("105.00")}
+    meant = await world.post({**body, "pos_reference": "OTHER-TERMINAL", "allow_repeat": True})
+    assert meant.status_code == 201
+    for other in ({"tip": "1.00"}, {"room_number": "218"}, {"outlet_code": "BAR"}, {"check_number": "DUP-2"}):
+        answer = await world.post({**body, "pos_reference": f"OTHER-{other}", **other})
+        assert answer.status_code == 201, answer.text
+
+
+async def test_check_that_was_voided_or_refused_or_taken_off_may_be_charged_anew(world: World) -> None:
+    body = world.body(check_number="DUP-1")
+    first = (await world.post(body)).json()
+    await world.call("POST", f"/postings/{first['id']}/void", {"reason": "wrong"}, role=Role.MANAGER)
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    second = await world.post({**body, "pos_reference": "SECOND", "queue_on_failure": False})
+    assert second.status_code == 503
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    third = await world.post({**body, "pos_reference": "THIRD"})
+    assert third.status_code == 202
+    assert (await world.post({**body, "pos_reference": "FOURTH"})).status_code == 409, "the third is on its way"
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    await world.call("DELETE", f"/queue/{entry['id']}?reason=Paid by card", role=Role.MANAGER)
+    assert (await world.post({**body, "pos_reference": "FOURTH"})).status_code == 201
+    assert set(world.folio().values()) == {Decimal("105.00")}
+
+
+async def test_two_terminals_that_send_the_same_check_at_once_charge_it_once(world: World) -> None:
+    body = world.body(check_number="DUP-1")
+    answers = await asyncio.gather(*(world.post({**body, "pos_reference": f"TERMINAL-{n}"}) for n in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+    assert set(world.folio().values()) == {Decimal("105.00")}

@@ -216,3 +216,36 @@ async def test_postings_are_listed_newest_first_and_filtered(world: World) -> No
     assert page["total"] == 3
     page = (await world.call("GET", "/postings?room_number=412&status=posted")).json()
     assert [one["id"] for one in page["items"]] == [ids[2], ids[0]]
+
+
+async def test_reservation_of_another_room_is_not_charged_in_a_room_where_it_never_was(world: World) -> None:
+    guest = (await world.call("GET", "/rooms/412")).json()["guests"][0]
+    reservation = guest["reservation"]["reservation_id"]
+    answer = await world.post(room="203", reservation_id=reservation)
+    assert (answer.status_code, answer.json()["code"]) == (422, "GUEST_MOVED")
+    assert "is in room 412" in answer.json()["detail"]
+    assert world.folio() == {}
+    assert (await world.post(room="412", reservation_id=reservation)).status_code == 201, "confirmed"
+
+
+async def test_guest_who_moved_is_followed_by_another_process_too(world: World) -> None:
+    guest = (await world.call("GET", "/rooms/412")).json()["guests"][0]
+    reservation = guest["reservation"]["reservation_id"]
+    restart(world)
+    world.opera.desk.move_room(reservation, "777")
+    answer = await world.post(room="412", reservation_id=reservation)
+    assert (answer.status_code, answer.json()["room_number"]) == (201, "777")
+
+
+async def test_guest_who_was_charged_before_he_moved_is_followed(world: World) -> None:
+    first = (await world.post(room="412")).json()
+    restart(world)
+    world.opera.desk.move_room(first["reservation_id"], "777")
+    answer = await world.post(room="412", reservation_id=first["reservation_id"])
+    assert (answer.status_code, answer.json()["room_number"]) == (201, "777")
+
+
+def restart(world: World) -> None:
+    """Forget what this process remembers of rooms."""
+    world.systems._seen.clear()
+    world.systems.written.clear()

@@ -1,5 +1,7 @@
 """Charges that could not be posted wait in sight, are tried again by the property's rules, and end by a decision."""
 
+import asyncio
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from sqlalchemy import select
 from innkeeper.access.roles import Role
 from innkeeper.jobs.tables import JobRow
 from innkeeper.room_charge import work
+from innkeeper.room_charge.tables import RoomSighting
 from tests.room_charge.world import LONG, World
 
 pytestmark = pytest.mark.anyio
@@ -231,3 +234,102 @@ async def test_house_queue_does_not_wait_for_anybody(inn: World) -> None:
     assert (await inn.post()).status_code == 201
     page = (await inn.call("GET", "/queue")).json()
     assert (page["total"], page["pms"]["status"]) == (0, "connected")
+
+
+async def test_who_was_seen_in_the_room_is_known_to_every_process(world: World) -> None:
+    await world.call("GET", "/rooms/412")
+    await world.systems.aclose()  # what was left for afterwards is done
+    world.systems._seen.clear()
+    world.systems.written.clear()
+    world.opera.dial.set(maintenance=1.0)
+    answer = await world.post(room="412")
+    assert (answer.status_code, answer.json()["guest_name"]) == (202, "Mr. James Wilson")
+    world.opera.dial.calm()
+    await world.settle()
+    assert sum(world.folio().values()) == Decimal("105.00")
+
+
+async def test_sighting_is_written_when_it_changes_and_deleted_when_it_is_old(world: World) -> None:
+    async def written() -> dict[str, datetime]:
+        await world.systems.aclose()
+        async with world.database.read() as session:
+            return {row.room_number: row.seen_at for row in await session.scalars(select(RoomSighting))}
+
+    await world.call("GET", "/rooms/412")
+    first = (await written())["412"]
+    world.clock.advance(60)
+    await world.call("GET", "/rooms/412")
+    assert (await written())["412"] == first, "nothing has changed"
+    world.opera.state.in_room("412")[0].no_post = True
+    await world.call("GET", "/rooms/412")
+    assert (await written())["412"] == world.clock()
+    world.clock.advance(25 * 3600)
+    await world.call("GET", "/rooms/218")
+    assert set(await written()) == {"218"}
+
+
+async def test_lookup_that_finds_the_pms_back_has_everything_sent_that_waits(world: World) -> None:
+    for room in ("412", "218"):
+        await waiting(world, room=room)
+    world.opera.dial.set(maintenance=1.0)
+    assert (await world.call("GET", "/rooms/315")).status_code == 503
+    assert (await world.call("GET", "/queue")).json()["pms"]["status"] == "troubled"
+    world.opera.dial.calm()
+    assert (await world.call("GET", "/rooms/315")).status_code == 200
+    assert (await world.call("GET", "/queue")).json()["pms"]["status"] == "connected"
+    await world.work()
+    assert len(world.folio()) == 2
+
+
+async def test_lookup_that_meets_a_pms_that_is_away_says_so_in_the_queue(world: World) -> None:
+    await world.call("GET", "/rooms/412")
+    assert (await world.call("GET", "/queue")).json()["pms"]["status"] == "connected"
+    world.opera.dial.set(maintenance=1.0)
+    await world.call("GET", "/rooms/412")
+    assert (await world.call("GET", "/queue")).json()["pms"]["status"] == "troubled"
+
+
+async def test_pms_that_answers_questions_and_takes_no_charge_uses_up_nobody_s_tries(world: World) -> None:
+    ids = [(await waiting(world, room=room))["id"] for room in ("412", "218", "315")]
+    for _ in range(6):
+        world.opera.dial.next("maintenance", method="POST", path="/charges")
+        await world.call("GET", "/rooms/412")
+        await world.work()
+    found = [await world.posting(posting_id) for posting_id in ids]
+    assert [one["posting_status"] for one in found] == ["pending"] * 3
+    assert sum(one["step"] == "charge" for one in found[1]["attempts"]) == 1, "one charge is tried for all"
+    await world.work(LONG)
+    assert len(world.folio()) == 3
+
+
+async def test_what_failed_after_all_its_tries_is_left_to_the_person_who_was_told(world: World) -> None:
+    await world.configure(retry={"max_attempts": 1, "interval_minutes": 1})
+    posting = await waiting(world)
+    world.opera.dial.set(maintenance=1.0)
+    for _ in range(3):
+        await world.work(LONG)
+    world.opera.dial.calm()
+    await world.call("GET", "/rooms/412")
+    await world.work(LONG)
+    assert (await world.posting(posting["id"]))["posting_status"] == "failed"
+    assert world.folio() == {}
+
+
+async def test_retry_claims_the_charge_and_leaves_no_job_to_race_with(world: World) -> None:
+    await world.configure(posting={"auto_post": False})
+    posting = (await world.post()).json()
+    world.opera.state.in_room("412")[0].no_post = True
+    answer = await world.call("POST", f"/postings/{posting['id']}/retry", role=MANAGER)
+    assert (answer.status_code, answer.json()["failure_code"]) == (200, "CHARGES_BLOCKED")
+    async with world.database.read() as session:
+        jobs = list(await session.scalars(select(JobRow).where(JobRow.kind == work.SETTLE)))
+    assert [job for job in jobs if job.run_after <= world.clock()] == []
+    assert len((await world.posting(posting["id"]))["attempts"]) == 1
+
+
+async def test_two_who_retry_at_once_send_it_once(world: World) -> None:
+    posting = await waiting(world)
+    path = f"/postings/{posting['id']}/retry"
+    answers = await asyncio.gather(*(world.call("POST", path, role=MANAGER) for _ in range(4)))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert sum(world.folio().values()) == Decimal("105.00")

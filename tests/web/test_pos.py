@@ -210,6 +210,21 @@ async def test_a_check_charged_before_under_another_reference_is_told(hotel: Hot
     assert "was charged today already" not in own.text
 
 
+async def test_the_same_check_again_is_charged_only_when_the_waiter_means_it(hotel: Hotel) -> None:
+    check = hotel.check()
+    async with hotel.inn.browser(Role.SERVER) as client:
+        await client.post("/pos/charge", data=check, headers=PART)
+        again = {**check, "reference": "TILL-other"}
+        told = await client.post("/pos/charge", data=again, headers=PART)
+        assert told.status_code == 409
+        assert "This check was charged to this guest already" in told.text
+        assert "data-repeat" in told.text
+        assert len(await hotel.world.charges()) == 1
+        meant = await client.post("/pos/charge", data={**again, "allow_repeat": "true"}, headers=PART)
+    assert meant.status_code == 200
+    assert len(await hotel.world.charges()) == 2
+
+
 async def test_a_queued_charge_says_when_it_is_sent_and_that_the_check_can_be_closed(hotel: Hotel) -> None:
     posting = await hotel.waiting()
     async with hotel.inn.browser(Role.SERVER) as client:

@@ -54,11 +54,15 @@ def systems_of(request: Request) -> Systems:
 @router.get("/rooms/{room_number}")
 @router.get("/rooms/{room_number}/guest")
 async def find_room(
-    request: Request, caller: CurrentServer, property_id: PropertyId, room_number: str
+    request: Request,
+    caller: CurrentServer,
+    property_id: PropertyId,
+    room_number: str,
+    outlet_code: Annotated[str | None, Query(max_length=20)] = None,
 ) -> dict[str, Any]:
-    """Who can be charged in a room, and whether."""
+    """Who can be charged in a room, and whether; with `outlet_code`, whether from that outlet."""
     link = await systems_of(request).link(property_id)
-    return await _shown(link, caller, await lookup.room(link, room_number))
+    return await _shown(link, caller, await lookup.room(link, room_number), outlet_code)
 
 
 @router.post("/rooms/lookup")
@@ -70,7 +74,8 @@ async def find_key_card(
     return await _shown(link, caller, await lookup.key_card(link, body.key_card))
 
 
-async def _shown(link: Link, caller: Caller, status: RoomStatus) -> dict[str, Any]:
+async def _shown(link: Link, caller: Caller, status: RoomStatus, outlet_code: str | None = None) -> dict[str, Any]:
+    judge = lookup.Judge(link.options, link.outlets, link.active, await link.business_date(), outlet_code)
     async with link.database.read() as session:
         coming = {
             guest.reservation_id: await repository.on_its_way(
@@ -78,7 +83,7 @@ async def _shown(link: Link, caller: Caller, status: RoomStatus) -> dict[str, An
             )
             for guest in status.guests
         }
-    return lookup.document(status, link, amounts=lookup.shows_balance(link, caller), on_its_way=coming)
+    return lookup.document(status, link, judge, amounts=lookup.shows_balance(link, caller), on_its_way=coming)
 
 
 @contextmanager

@@ -29,7 +29,8 @@ async def save(
     """Replace the blocks that are given.
 
     Raises Refusal for a PMS that nothing speaks to, Invalid for wrong settings, Conflict for another PMS while charges
-    of this one are not settled. Credentials that are left out stay, unless the PMS or its address is another one: they are for nobody else.
+    of this one are not settled. Credentials that are left out stay, unless the PMS or its address is another one: they
+    are for nobody else.
     """
     async with systems.database.write() as tx:
         await systems.hotel(tx.session, property_id)

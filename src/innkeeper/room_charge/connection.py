@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.connectors.base import PmsConnector
@@ -23,6 +24,8 @@ from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.database import Database
 from innkeeper.storage.secrets import Keyring
 
+log = structlog.get_logger(__name__)
+
 #: Makes the connector of one kind of PMS for a property from its `connection` block.
 Factory = Callable[[UUID, Mapping[str, Any]], PmsConnector]
 
@@ -33,7 +36,7 @@ _CLAIM_SHARE = 1.2
 
 #: How long a business date, or who was last seen in a room, is believed.
 _DAY_LASTS = timedelta(seconds=60)
-_SEEN_LASTS = timedelta(hours=4)
+SEEN_LASTS = timedelta(hours=4)
 _MOST_ROOMS = 5000
 
 
@@ -114,6 +117,9 @@ class Systems:
         self._retired: list[PmsConnector] = []
         self._days: dict[UUID, tuple[datetime, PmsConnector, date]] = {}
         self._seen: dict[tuple[UUID, str], RoomStatus] = {}
+        #: Who was seen in a room when that was last written down by this process.
+        self.written: dict[tuple[UUID, str], RoomStatus] = {}
+        self._afterwards: set[asyncio.Task[None]] = set()
         #: Charges that this process is posting at this moment.
         self.flights: dict[UUID, asyncio.Future[None]] = {}
 
@@ -210,21 +216,37 @@ class Systems:
 
     def remember(self, property_id: UUID, status: RoomStatus) -> None:
         """Keep who was seen in a room, for as long as the PMS may be away afterwards."""
-        if len(self._seen) >= _MOST_ROOMS:
-            self._seen.pop(next(iter(self._seen)))
+        for rooms in (self._seen, self.written):
+            if len(rooms) >= _MOST_ROOMS:
+                rooms.pop(next(iter(rooms)))
         self._seen[property_id, status.room_number.casefold()] = status
 
     def last_seen(self, property_id: UUID, room_number: str) -> RoomStatus | None:
         """Return who was in the room when it was last looked up, if that was today's shift."""
         found = self._seen.get((property_id, room_number.strip().casefold()))
-        return found if found is not None and self.clock() - found.looked_up_at < _SEEN_LASTS else None
+        return found if found is not None and self.clock() - found.looked_up_at < SEEN_LASTS else None
+
+    def afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody has to wait for; it is done when this is closed."""
+        task = asyncio.create_task(_unheard(work))
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
 
     async def aclose(self) -> None:
-        """Close every connector."""
+        """Finish what was left for afterwards and close every connector."""
+        if self._afterwards:
+            await asyncio.wait(self._afterwards)
         for connector in (*(one for _, one in self._open.values()), *self._retired):
             await connector.aclose()
         self._open.clear()
         self._retired.clear()
+
+
+async def _unheard(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:  # nobody waits for it, and what was not written is written the next time
+        log.exception("left undone")
 
 
 def _call_seconds(row: PmsConfig | None) -> float:

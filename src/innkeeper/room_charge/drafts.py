@@ -1,6 +1,7 @@
 """Turns a stored charge into what the PMS port takes, and what the PMS holds into what is stored beside the charge."""
 
 import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
@@ -20,6 +21,12 @@ def reference_of(charge_id: UUID, generation: int) -> str:
     """Return what a charge is found by in the PMS: 29 letters and digits, unique for ever."""
     text = base64.b32encode(charge_id.bytes).decode().rstrip("=")
     return f"{PREFIX}{text}" if generation == 1 else f"{PREFIX}{text}-{generation}"
+
+
+def check_mark(row: RoomCharge) -> str:
+    """Return what is the same for the same check charged to the same guest on the same day under another reference."""
+    what = (row.business_date, row.outlet_code, row.check_number, row.reservation_id, f"{row.total:f}", row.currency)
+    return hashlib.sha256("\x1f".join(str(one) for one in what).encode()).hexdigest()
 
 
 def charge_draft(row: RoomCharge, *, whole: bool = True) -> ChargeDraft:

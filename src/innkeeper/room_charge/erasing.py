@@ -34,3 +34,4 @@ async def on_event(tx: Tx, event: Event) -> None:
         charge.signature_image = None
     await repository.delete_signatures(tx.session, [charge.id for charge in charges])
     await repository.delete_profile(tx.session, event.property_id, guest_id)
+    await repository.delete_sightings(tx.session, event.property_id, guest_id, stays)

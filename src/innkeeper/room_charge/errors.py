@@ -11,6 +11,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "OUTLET_UNKNOWN": ErrorText("There is no such outlet", "Choose one of the outlets in the settings"),
     "OUTLET_NOT_ALLOWED": ErrorText("This outlet may not charge to rooms", "Collect payment by another tender"),
     "GUEST_NOT_CHOSEN": ErrorText("Several guests share this room", "Ask for the guest's name and choose the guest"),
+    "GUEST_MOVED": ErrorText(
+        "The guest is in another room", "Confirm the room with the guest, and send the check to that room"
+    ),
     "GUEST_NOT_CONFIRMED": ErrorText("The guest's name was not confirmed", "Ask the guest for the name and confirm it"),
     "SIGNATURE_REQUIRED": ErrorText("This amount needs the guest's signature", "Let the guest sign and post again"),
     "SIGNATURE_INVALID": ErrorText("The signature is not a usable picture", "Let the guest sign again"),

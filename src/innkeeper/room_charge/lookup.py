@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -12,11 +12,11 @@ from innkeeper.domain.charge import GuestStatus, InHouseGuest, PmsCode, RoomStat
 from innkeeper.domain.errors import FieldError
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
-from innkeeper.room_charge import policy
+from innkeeper.room_charge import policy, sightings, steps
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.order import Order
-from innkeeper.room_charge.settings import Options
+from innkeeper.room_charge.settings import Options, Outlet
 
 
 def shows_balance(link: Link, caller: Caller) -> bool:
@@ -54,16 +54,41 @@ class Found:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What posting would say of a guest before there is a check: the rules of the house, and the outlet if named."""
+
+    options: Options
+    outlets: Mapping[str, Outlet]
+    active: bool
+    today: date
+    outlet_code: str | None = None
+
+    def restriction(self, guest: InHouseGuest, currency: str, credit: policy.Credit, now: datetime) -> str:
+        """Return why the guest cannot be charged, empty when nothing stands against it."""
+        nothing_yet = Order("", guest.room_number, "", "", currency, Decimal(0), now)
+        try:
+            if not self.active:
+                raise Refusal("NOT_ACTIVE")
+            if self.outlet_code is not None:
+                policy.check_outlet(self.outlet_code, self.options, self.outlets)
+            policy.check_guest(guest, nothing_yet, self.options, self.today)
+        except Refusal as refusal:
+            return refusal.title
+        exhausted = credit.available is not None and credit.available <= 0
+        return "Credit limit exceeded" if exhausted and self.options.restrictions.block_if_credit_exceeded else ""
+
+
 async def room(link: Link, room_number: str) -> RoomStatus:
     """Return who can be charged in the room. Raises Refusal, PmsAway."""
-    return _known(link, await link.connector.find_room(room_number.strip()))
+    return await _known(link, await link.connector.find_room(room_number.strip()))
 
 
 async def key_card(link: Link, card: str) -> RoomStatus:
     """Return the guest of a key card. Raises Refusal, PmsAway."""
     if not link.options.verification.allow_key_card_lookup:
         raise Refusal("KEY_CARD_OFF")
-    return _known(link, await link.connector.find_key_card(card.strip()))
+    return await _known(link, await link.connector.find_key_card(card.strip()))
 
 
 async def for_posting(link: Link, order: Order) -> Found:
@@ -74,7 +99,9 @@ async def for_posting(link: Link, order: Order) -> Found:
     """
     outcome = await link.connector.find_room(order.room_number)
     if isinstance(outcome, Later | Unknown):
-        return _from_memory(link, order, outcome.reason)
+        await steps.note_change(link, outcome)
+        return await _from_memory(link, order, outcome.reason)
+    before = link.systems.last_seen(link.property_id, order.room_number)
     if isinstance(outcome, Done):
         link.systems.remember(link.property_id, outcome.value)
         guest = policy.choose(outcome.value.guests, order.guest_id, order.reservation_id)
@@ -83,16 +110,33 @@ async def for_posting(link: Link, order: Order) -> Found:
     if order.reservation_id:
         moved = await link.connector.find_reservation(order.reservation_id)
         if isinstance(moved, Done) and order.guest_id in (None, moved.value.guest_id):
+            await _check_moved(link, order, moved.value, before)
             return Found(moved.value, link.now())
         if isinstance(moved, Later | Unknown):
-            return _from_memory(link, order, moved.reason)
+            return await _from_memory(link, order, moved.reason)
     if isinstance(outcome, Refused):
         refuse(outcome)
     raise Refusal(PmsCode.ROOM_NOT_FOUND, [FieldError("guest_id", "This guest is not in the room.")])
 
 
-def _from_memory(link: Link, order: Order, reason: str) -> Found:
-    seen = link.systems.last_seen(link.property_id, order.room_number)
+async def _check_moved(link: Link, order: Order, guest: InHouseGuest, before: RoomStatus | None) -> None:
+    """Raises Refusal for a guest of another room who was never seen in the one that the waiter asked for.
+
+    Somebody who has moved since is followed; else a wrong reservation would be charged to a room nobody named.
+    """
+    asked = order.room_number.strip()
+    if not guest.status.present or guest.room_number.casefold() == asked.casefold():
+        return
+    if before is not None and any(one.reservation_id == guest.reservation_id for one in before.guests):
+        return
+    if await sightings.was_in(link, asked, guest.reservation_id):
+        return
+    sentence = f"This guest is in room {guest.room_number}, and was not seen in room {asked}."
+    raise Refusal("GUEST_MOVED", [FieldError("room_number", sentence)], message=sentence)
+
+
+async def _from_memory(link: Link, order: Order, reason: str) -> Found:
+    seen = await sightings.last(link, order.room_number)
     if seen is None or not order.queue_on_failure:
         raise PmsAway(reason)
     guest = policy.choose(seen.guests, order.guest_id, order.reservation_id)
@@ -101,9 +145,10 @@ def _from_memory(link: Link, order: Order, reason: str) -> Found:
     return Found(guest, seen.looked_up_at, fresh=False, reason=reason)
 
 
-def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:
+async def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:
+    await steps.note_change(link, outcome)
     if isinstance(outcome, Done):
-        link.systems.remember(link.property_id, outcome.value)
+        sightings.keep(link, outcome.value)
         return outcome.value
     if isinstance(outcome, Refused):
         refuse(outcome)
@@ -116,24 +161,27 @@ def refuse(outcome: Refused) -> NoReturn:
     raise Refusal(outcome.code, [FieldError("pms", words)] if words else ())
 
 
-def document(status: RoomStatus, link: Link, *, amounts: bool, on_its_way: Mapping[str, Decimal]) -> dict[str, Any]:
+def document(
+    status: RoomStatus, link: Link, judge: Judge, *, amounts: bool, on_its_way: Mapping[str, Decimal]
+) -> dict[str, Any]:
     """Return what a terminal is shown; without `amounts`, only whether the guest may charge at all."""
     return {
         "room_number": status.room_number,
         "room_type": status.room_type,
-        "guests": [_guest(guest, link, amounts, on_its_way) for guest in status.guests],
+        "guests": [_guest(guest, link, judge, amounts, on_its_way) for guest in status.guests],
         "pms": link.pms_type,
         "looked_up_at": status.looked_up_at,
     }
 
 
-def _guest(guest: InHouseGuest, link: Link, amounts: bool, on_its_way: Mapping[str, Decimal]) -> dict[str, Any]:
-    options = link.options
+def _guest(
+    guest: InHouseGuest, link: Link, judge: Judge, amounts: bool, on_its_way: Mapping[str, Decimal]
+) -> dict[str, Any]:
     currency = guest.currency or link.hotel.currency
-    limit = policy.limit_of(guest, options)
+    limit = policy.limit_of(guest, link.options)
     coming = on_its_way.get(guest.reservation_id, Decimal(0))
     credit = policy.Credit(limit, guest.balance or Decimal(0), coming)
-    reason = _restriction(guest, options, credit)
+    reason = judge.restriction(guest, currency, credit, link.now())
     shown = {
         "credit_limit": limit,
         "current_balance": guest.balance,
@@ -169,11 +217,3 @@ def _guest(guest: InHouseGuest, link: Link, amounts: bool, on_its_way: Mapping[s
         "restrictions": list(guest.restrictions),
         "companions": list(guest.companions),
     }
-
-
-def _restriction(guest: InHouseGuest, options: Options, credit: policy.Credit) -> str:
-    blocked = {room.casefold() for room in options.restrictions.blocked_rooms}
-    if not guest.charges_allowed or guest.room_number.casefold() in blocked:
-        return "Room charges are blocked"
-    exhausted = credit.available is not None and credit.available <= 0
-    return "Credit limit exceeded" if exhausted and options.restrictions.block_if_credit_exceeded else ""

@@ -16,7 +16,7 @@ from innkeeper.access.roles import Role
 from innkeeper.domain.charge import RoomStatus
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.domain.money import digits_of, parse_amount
-from innkeeper.room_charge import lookup, pages_pos_guest, posting, profiles, repository
+from innkeeper.room_charge import lookup, pages_pos_guest, posting, profiles, repository, sightings
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.errors import PmsAway, Refusal
@@ -66,6 +66,7 @@ class Check(BaseModel):
     room_amount: str = ""
     guest_confirmed: bool = False
     override_credit: bool = False
+    allow_repeat: bool = False
     signature: str = ""
     key_card: str = ""
     #: Look at what the PMS said a moment ago, with other amounts.
@@ -91,6 +92,7 @@ class Check(BaseModel):
             "employee_id": caller.name[:50],
             "guest_confirmed": self.guest_confirmed,
             "override_credit": self.override_credit,
+            "allow_repeat": self.allow_repeat,
             "signature": self.signature or None,
             **{name: self.amount(name) for name in AMOUNTS},
         }
@@ -153,7 +155,7 @@ async def guest(request: Request, caller: CurrentServer, hotel: Hotel, check: Ch
     try:
         status = seen or await lookup.room(link, check.room)
     except PmsAway as away:
-        known = link.systems.last_seen(link.property_id, check.room)
+        known = await sightings.last(link, check.room)
         if known is None:
             return _guest_problem(request, link, check, away)
         return await _guests(request, link, caller, check, known, away=True)

@@ -122,6 +122,8 @@ class _Teller:
         sentence = f"It stands on the bill of room {row.room_number} since {self.at(row.posted_at)}."
         if row.settled_by:
             sentence += f" {row.settled_by} vouches for it."
+        if over := row.evidence.get(states.OVER_LIMIT):
+            sentence += f" It went over the guest's limit by {over} {row.currency} when it was sent."
         if row.failure_code and row.failure_code.startswith("VOID_"):
             sentence += f" It could not be taken back: {_sentence(row.failure_reason)}"
         return Standing(State.DONE, "posted", "Posted", sentence)

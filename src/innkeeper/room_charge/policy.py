@@ -45,16 +45,28 @@ def check_order(order: Order, options: Options, outlets: Mapping[str, Outlet]) -
         raise Invalid(errors[0].message, errors=errors)
     if order.tip > order.subtotal + order.tax:
         raise Refusal("TIP_TOO_HIGH", [FieldError("tip", "The tip is higher than the check.")])
-    outlet = outlets.get(order.outlet_code)
-    if outlet is None:
-        raise Refusal("OUTLET_UNKNOWN", [FieldError("outlet_code", "There is no outlet with this code.")])
-    if not outlet.is_active or order.outlet_code not in options.restrictions.allowed_outlets:
-        raise Refusal("OUTLET_NOT_ALLOWED", [FieldError("outlet_code", "This outlet may not charge to rooms.")])
+    outlet = check_outlet(order.outlet_code, options, outlets)
     if options.verification.require_name_confirm and not order.guest_confirmed:
         raise Refusal("GUEST_NOT_CONFIRMED", [FieldError("guest_confirmed", "Confirm the guest's name.")])
+    if not order.split:  # of a split check the guest signs for the part, which is not known yet
+        check_signature(order, options)
+    return outlet
+
+
+def check_outlet(code: str, options: Options, outlets: Mapping[str, Outlet]) -> Outlet:
+    """Return the outlet. Raises Refusal for one that does not exist or may not charge to rooms."""
+    outlet = outlets.get(code)
+    if outlet is None:
+        raise Refusal("OUTLET_UNKNOWN", [FieldError("outlet_code", "There is no outlet with this code.")])
+    if not outlet.is_active or code not in options.restrictions.allowed_outlets:
+        raise Refusal("OUTLET_NOT_ALLOWED", [FieldError("outlet_code", "This outlet may not charge to rooms.")])
+    return outlet
+
+
+def check_signature(order: Order, options: Options) -> None:
+    """Raises Refusal when the guest must sign for what goes to the room and has not."""
     if needs_signature(order.total, options) and order.signature is None:
         raise Refusal("SIGNATURE_REQUIRED", [FieldError("signature", "The guest signs above this amount.")])
-    return outlet
 
 
 def needs_signature(total: Decimal, options: Options) -> bool:
@@ -108,12 +120,18 @@ def limit_of(guest: InHouseGuest, options: Options) -> Decimal | None:
     return own.get(guest.room_number.casefold(), rules.default_credit_limit)
 
 
+def is_exceeded(credit: Credit, total: Decimal, options: Options) -> bool:
+    """Whether the property blocks this amount because it does not fit."""
+    available = credit.available
+    return options.restrictions.block_if_credit_exceeded and available is not None and total > available
+
+
 def check_credit(credit: Credit, order: Order, options: Options) -> None:
     """Raises Refusal with the figures when the charge does not fit and nobody has overridden the limit."""
     available = credit.available
-    if available is None or order.override_credit or not options.restrictions.block_if_credit_exceeded:
+    if available is None or order.override_credit:
         return
-    if order.total > available:
+    if is_exceeded(credit, order.total, options):
         figures = {
             "credit_limit": credit.limit or ZERO,
             "current_balance": credit.balance,

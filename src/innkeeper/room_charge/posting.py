@@ -21,7 +21,7 @@ from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
 from innkeeper.room_charge import lookup, policy, repository, states, steps
 from innkeeper.room_charge.connection import Link
-from innkeeper.room_charge.drafts import charge_draft, item_document, reference_of
+from innkeeper.room_charge.drafts import charge_draft, check_mark, item_document, reference_of
 from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.lookup import Found
 from innkeeper.room_charge.order import Order
@@ -67,6 +67,7 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
         raise Refusal("NOT_ACTIVE")
     if order.override_credit:
         caller.need(Role.FRONT_DESK)
+    order = _with_delivery(link, order)
     outlet = policy.check_order(order, link.options, link.outlets)
     found = await lookup.for_posting(link, order)
     today = await link.business_date()
@@ -78,11 +79,10 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
         row = await _intend(link, caller, order, row, found, sends_now=sends_now, taken=taken)
     except _TakenMeanwhile:
         known, _ = await _known(link, order, content)
-        if known is None:
-            raise Conflict(
-                "The reference was taken and given up at the same moment.", action="Send it again."
-            ) from None
-        return Posted(known, replay=True)
+        if known is not None:
+            return Posted(known, replay=True)
+        await _check_repeated(link, row)
+        raise Conflict("The reference was taken and given up at the same moment.", action="Send it again.") from None
     if not sends_now:
         return Posted(row, replay=False)
     return await _send(link, order, row)
@@ -100,7 +100,8 @@ async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | N
         row = await repository.charge(session, link.property_id, known)
     if _is_free(row):
         return None, True
-    if row.content_hash != content:
+    waived = order.delivery_named and not order.delivery_charge
+    if row.content_hash != content or (waived and row.delivery_charge):
         raise Conflict(
             f"The reference {order.pos_reference} stands for another check.",
             code="REFERENCE_USED",
@@ -114,6 +115,25 @@ async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | N
         if _is_free(row):
             _answer_refused(row)
     return row, True
+
+
+def _with_delivery(link: Link, order: Order) -> Order:
+    outlet = link.outlets.get(order.outlet_code)
+    return order.delivered(outlet.delivery_charge if outlet else None)
+
+
+async def _check_repeated(link: Link, row: RoomCharge) -> None:
+    """Raises Conflict when the check stands already under another reference."""
+    async with link.database.read() as session:
+        stands = await repository.by_check_mark(session, link.property_id, row.check_mark or "")
+    if stands is not None:
+        amount = f"{format_amount(stands.total, stands.currency)} {stands.currency}"
+        raise Conflict(
+            f"Check {stands.check_number} was charged to this guest today already: {amount} to room "
+            f"{stands.room_number}, under the reference {stands.pos_reference}.",
+            code="CHECK_ALREADY_CHARGED",
+            action="Look at that charge first. To charge the check once more, send it with allow_repeat.",
+        )
 
 
 def _is_free(row: RoomCharge) -> bool:
@@ -161,7 +181,7 @@ def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found,
         sold_at=order.sold_at,
         retry_count=0,
         released=False,
-        credit_override=order.override_credit,
+        credit_override=False,
         verified_by=caller.id,
         verified_by_name=caller.name,
         created_at=link.now(),
@@ -186,7 +206,9 @@ async def _intend(
             if order.split:
                 order = await _fitting(tx, link, order, row, found)
                 _take_part(row, order)
-            await _check_credit(tx, link, order, row, found)
+                policy.check_signature(order, link.options)
+            row.credit_override = await _exceeds_limit(tx, link, order, row, found)
+            row.check_mark = None if order.allow_repeat else check_mark(row)
             if before is not None:
                 row = _again(before, row)
             row.reference = reference_of(row.id, row.generation)
@@ -196,7 +218,7 @@ async def _intend(
                 await repository.add_charge(tx.session, row)
             if signature is not None:
                 tx.session.add(signature)
-            if order.override_credit:
+            if row.credit_override:
                 detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
                 await audit.record(
                     tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
@@ -255,11 +277,13 @@ async def credit_of(tx: Tx, link: Link, guest: InHouseGuest, found: Found, but: 
     return policy.Credit(policy.limit_of(guest, link.options), balance, coming)
 
 
-async def _check_credit(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> None:
-    if policy.limit_of(found.guest, link.options) is None or order.override_credit:
-        return
+async def _exceeds_limit(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> bool:
+    """Return whether the charge goes over the guest's limit and somebody let it. Raises Refusal when nobody did."""
+    if policy.limit_of(found.guest, link.options) is None:
+        return False
     credit = await credit_of(tx, link, found.guest, found, row.id)
     policy.check_credit(credit, order, link.options)
+    return order.override_credit and policy.is_exceeded(credit, order.total, link.options)
 
 
 async def _fitting(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> Order:
@@ -288,6 +312,7 @@ def _take_part(row: RoomCharge, part: Order) -> None:
 
 async def split(link: Link, caller: Caller, order: Order) -> tuple[Posted, Decimal]:
     """Post the part of a check that is named or fits; return it and what remains. Raises as `post`."""
+    order = _with_delivery(link, order)
     if order.room_amount is not None and not 0 < order.room_amount <= order.total:
         most = format_amount(order.total, order.currency)
         raise Invalid.field("room_amount", f"This must be more than zero and at most {most}.")

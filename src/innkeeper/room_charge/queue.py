@@ -54,15 +54,18 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
         if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and not steps.is_doubled(row):
             return row
         _must_be_free(link, row)
-        await _reopen(tx, link, caller, row)
-    for _ in range(_STEPS):
-        found = await resolver.step(link, charge_id)
-        if found is None:
-            raise InProgress
-        row = found
-        if row.next_attempt_at is None or row.next_attempt_at > link.now():
+        until = link.now() + link.claim
+        await _reopen(tx, link, caller, row, until)  # the next try, should this process die
+        await steps.take(tx, link, row, steps.new_token())
+    found = await resolver.go_on(link, row)
+    for _ in range(_STEPS - 1):
+        if found is None or found.next_attempt_at is None or found.next_attempt_at > link.now():
             break
-    return row
+        found = await resolver.step(link, charge_id)
+    if found is not None:
+        return found
+    async with link.database.read() as session:  # a worker has taken it over
+        return await repository.charge(session, link.property_id, charge_id)
 
 
 async def process(link: Link, caller: Caller) -> Sequence[UUID]:
@@ -75,13 +78,23 @@ async def process(link: Link, caller: Caller) -> Sequence[UUID]:
                 row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
                 free = row.claimed_until is None or row.claimed_until <= link.now()
                 if free and steps.is_unfinished(row):
-                    await _reopen(tx, link, caller, row)
+                    await _reopen(tx, link, caller, row, link.now())
     return ids
 
 
 async def recover(link: Link) -> int:
-    """Have everything that waits for the PMS tried again now, and return how many charges that were."""
-    found = 0
+    """Have everything that waits for the PMS tried again now, and return how many charges that were.
+
+    The one that waited longest goes first and alone: a PMS that only answers questions again would refuse them all.
+    What has failed after all its tries is left alone: a person was told of it and may be posting it by hand.
+    """
+    async with link.database.write() as tx:
+        first = await repository.bring_forward(tx.session, link.property_id, link.now(), 1)
+    for charge_id in first:
+        await resolver.step(link, charge_id)
+    if (await link.systems.link(link.property_id)).troubled:
+        return len(first)
+    found = len(first)
     while True:
         async with link.database.write() as tx:
             ids = await repository.bring_forward(tx.session, link.property_id, link.now(), _FEW)
@@ -91,7 +104,7 @@ async def recover(link: Link) -> int:
             return found
 
 
-async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge) -> None:
+async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge, at: datetime) -> None:
     if row.status is PostingStatus.FAILED:
         if not row.owed:
             raise Conflict(
@@ -102,7 +115,7 @@ async def _reopen(tx: Tx, link: Link, caller: Caller, row: RoomCharge) -> None:
         row.posting_status = PostingStatus.PENDING.value
     if row.failure_code == states.HELD:
         row.failure_code = row.failure_reason = None
-    row.next_attempt_at = link.now()
+    row.next_attempt_at = at
     await steps.keep_queue(tx, link, row)
     await audit.record(
         tx, caller, "charge.retried", "room_charge", row.id, {"was": row.posting_status}, property_id=row.property_id
@@ -155,7 +168,8 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
     """Take a manager's word on a charge in doubt. The PMS is asked first, and where it answers, its answer counts.
 
     What did not land waits to be sent again; where the PMS can be asked and did not answer just now, only once it has
-    been asked, since a manager may have looked at the wrong bill. Raises NotFound, Invalid, InProgress, Conflict when nothing is in doubt.
+    been asked, since a manager may have looked at the wrong bill. Raises NotFound, Invalid, InProgress, Conflict when
+    nothing is in doubt.
     """
     _need(evidence, "evidence", "Say what you saw in the PMS, such as the number on the folio.")
     row = await steps.claim(link, charge_id, steps.new_token())
@@ -201,7 +215,7 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
 
 
 def _can_still_answer(link: Link, row: RoomCharge) -> bool:
-    """Whether the PMS can be asked and only did not answer; what it said of a part or of something else is an answer."""
+    """Whether the PMS can be asked and just did not answer; that a part stands, or something else, is an answer."""
     answered = row.failure_code in (states.PARTIALLY_POSTED, states.SURPLUS)
     return link.connector.capabilities.read_back and not answered and not steps.is_elsewhere(link, row)
 

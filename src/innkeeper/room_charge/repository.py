@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, Uuid, bindparam, delete, func, insert, or_, select, text, union, update
+from sqlalchemy import Select, Table, Uuid, bindparam, case, delete, func, insert, or_, select, text, union, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
 from innkeeper.room_charge.tables import (
+    REMOVED,
     LocalProfile,
     PmsConfig,
     PostingAttempt,
@@ -19,13 +21,14 @@ from innkeeper.room_charge.tables import (
     QueueStatus,
     Reconciliation,
     RoomCharge,
+    RoomSighting,
     Signature,
 )
 
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
 
 _CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAttempt.__table__)
-_ENTRIES = cast(Table, QueueEntry.__table__)
+_ENTRIES, _SIGHTINGS = cast(Table, QueueEntry.__table__), cast(Table, RoomSighting.__table__)
 #: The property. Its column has no type before the house's tables are loaded, which may be after this.
 _OF = bindparam("of", type_=Uuid())
 #: Made once: to put a statement together costs more than most of them take.
@@ -37,8 +40,14 @@ _TOTALS = select(_CHARGES.c.total).where(
 )
 _POSTED = _CHARGES.c.posting_status == PostingStatus.POSTED.value
 _WAITING = _CHARGES.c.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
+#: What failed and was neither refused at once nor taken off the queue; see RoomCharge.owed.
+_OWED = (
+    (_CHARGES.c.posting_status == PostingStatus.FAILED.value)
+    & ~_CHARGES.c.released
+    & (func.coalesce(_CHARGES.c.failure_code, "") != REMOVED)
+)
 _ON_ITS_WAY = _TOTALS.where(
-    or_(_WAITING, _POSTED & (_CHARGES.c.posted_at >= bindparam("since"))), _CHARGES.c.id != bindparam("but")
+    or_(_WAITING, _OWED, _POSTED & (_CHARGES.c.posted_at >= bindparam("since"))), _CHARGES.c.id != bindparam("but")
 )
 _CHARGED = _TOTALS.where(_POSTED, _CHARGES.c.posted_at < bindparam("before"))
 _NO_CHARGE = UUID(int=0)
@@ -173,6 +182,13 @@ async def charges_of_check(
     return (await session.scalars(query.order_by(RoomCharge.id))).all()
 
 
+async def by_check_mark(session: AsyncSession, property_id: UUID, mark: str) -> RoomCharge | None:
+    """Return the charge that stands for this check of this guest on this day."""
+    return await session.scalar(
+        select(RoomCharge).where(RoomCharge.property_id == property_id, RoomCharge.check_mark == mark)
+    )
+
+
 async def charges_of_days(session: AsyncSession, property_id: UUID, start: date, end: date) -> Sequence[RoomCharge]:
     """Return the charges posted or taken back on these business dates, both included, oldest first."""
     charged = RoomCharge.business_date.between(start, end)
@@ -218,7 +234,8 @@ async def due(session: AsyncSession, before: datetime, limit: int) -> Sequence[t
 async def bring_forward(session: AsyncSession, property_id: UUID, now: datetime, limit: int) -> Sequence[UUID]:
     """Let the next try of charges that wait for the PMS be now, and return them, those that waited longest first.
 
-    Nothing of them has left. One that somebody else has locked is left to him.
+    Nothing of them has left. One that somebody else has locked is left to him. A try that comes before its time is not
+    counted as one of those that the property allows.
     """
     waiting = (
         select(_CHARGES.c.id)
@@ -234,7 +251,9 @@ async def bring_forward(session: AsyncSession, property_id: UUID, now: datetime,
     )
     chosen = (await session.scalars(waiting)).all()
     if chosen:
-        await session.execute(update(_CHARGES).where(_CHARGES.c.id.in_(chosen)).values(next_attempt_at=now))
+        tries = case((_CHARGES.c.retry_count > 0, _CHARGES.c.retry_count - 1), else_=0)
+        sooner = update(_CHARGES).where(_CHARGES.c.id.in_(chosen)).values(next_attempt_at=now, retry_count=tries)
+        await session.execute(sooner)
         of_these = _ENTRIES.c.room_charge_id.in_(chosen) & _ENTRIES.c.completed_at.is_(None)
         await session.execute(update(_ENTRIES).where(of_these).values(next_attempt_at=now))
     return chosen
@@ -357,6 +376,50 @@ async def delete_profile(session: AsyncSession, property_id: UUID, pms_guest_id:
     await session.execute(
         delete(LocalProfile).where(LocalProfile.property_id == property_id, LocalProfile.pms_guest_id == pms_guest_id)
     )
+
+
+async def keep_sighting(
+    session: AsyncSession,
+    property_id: UUID,
+    room_number: str,
+    seen_at: datetime,
+    status: Mapping[str, Any],
+    *,
+    older: datetime,
+) -> None:
+    """Write down who was seen in a room, and delete the property's sightings before `older`."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = {"property_id": property_id, "room_number": room_number, "seen_at": seen_at, "status": dict(status)}
+    write = dialect.insert(_SIGHTINGS)
+    new = {"seen_at": write.excluded.seen_at, "status": write.excluded.status}
+    await session.execute(write.on_conflict_do_update(index_elements=["property_id", "room_number"], set_=new), row)
+    old = delete(RoomSighting).where(RoomSighting.property_id == property_id, RoomSighting.seen_at < older)
+    await session.execute(old)
+
+
+async def sighting(session: AsyncSession, property_id: UUID, room_number: str) -> RoomSighting | None:
+    """Return who was last seen in a room."""
+    return await session.get(RoomSighting, (property_id, room_number))
+
+
+async def delete_sightings(
+    session: AsyncSession, property_id: UUID, guest_id: str, reservation_ids: Collection[str]
+) -> None:
+    """Delete what was seen in the rooms of a guest."""
+    for row in await session.scalars(select(RoomSighting).where(RoomSighting.property_id == property_id)):
+        guests = row.status["guests"]
+        if any(one["guest_id"] == guest_id or one["reservation_id"] in reservation_ids for one in guests):
+            await session.delete(row)
+
+
+async def was_charged_in(session: AsyncSession, property_id: UUID, reservation_id: str, room_number: str) -> bool:
+    """Whether something was charged to this stay while it was in the room."""
+    query = select(RoomCharge.id).where(
+        RoomCharge.property_id == property_id,
+        RoomCharge.reservation_id == reservation_id,
+        func.lower(RoomCharge.room_number) == room_number.lower(),
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -> LocalProfile | None:

@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from innkeeper.domain.charge import PmsCode, ReadBack
+from innkeeper.domain.charge import InHouseGuest, PmsCode, ReadBack
+from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Actor, Done, Later, Refused, Unknown
-from innkeeper.room_charge import doubles, posting, states, steps, voids
+from innkeeper.room_charge import doubles, lookup, policy, posting, states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
@@ -17,8 +18,11 @@ async def step(link: Link, charge_id: UUID) -> RoomCharge | None:
     Raises NotFound.
     """
     row = await steps.claim(link, charge_id, steps.new_token())
-    if row is None:
-        return None
+    return None if row is None else await go_on(link, row)
+
+
+async def go_on(link: Link, row: RoomCharge) -> RoomCharge | None:
+    """Do as `step` does with a charge that is claimed."""
     try:
         return await _step(link, row)
     except steps.ClaimLost:
@@ -57,7 +61,7 @@ async def settle_doubt(link: Link, row: RoomCharge) -> RoomCharge:
     if not link.connector.capabilities.read_back:
         return await _to_a_person(link, row, "This PMS cannot be asked; look into the guest's folio and settle it.")
     if row.failure_code in (states.PARTIALLY_POSTED, states.SURPLUS) and row.status is PostingStatus.UNKNOWN:
-        return await steps.conclude(link, row, None, lambda _: None, waits_for_person=True)
+        return await steps.conclude(link, row, None, states.waits_for_person, waits_for_person=True)
     heard = await steps.ask(link, "find", link.connector.find_charge(charge_draft(row)))
     match heard.outcome:
         case Done(value=read):
@@ -108,8 +112,9 @@ async def _read(link: Link, row: RoomCharge, heard: steps.Heard[ReadBack], read:
 async def send(link: Link, row: RoomCharge) -> RoomCharge:
     """Send a charge of which it is certain that it, or the missing part of it, does not stand. Raises ClaimLost."""
     whereabouts = await _follow(link, row)
-    if whereabouts is not None:
+    if isinstance(whereabouts, RoomCharge):
         return whereabouts
+    over_limit = await _over_limit(link, row, whereabouts)
 
     def leave(fresh: RoomCharge) -> None:
         now = link.now()
@@ -117,14 +122,29 @@ async def send(link: Link, row: RoomCharge) -> RoomCharge:
         fresh.last_retry_at = now
         settle = posting.settle_time(link)
         states.in_flight(fresh, now, (fresh.claimed_until or now) + settle)
+        if over_limit:  # the guest has signed for it, so it is sent, and everybody can see it
+            fresh.evidence = {**fresh.evidence, states.OVER_LIMIT: over_limit}
 
     row = await steps.note(link, row, leave)
     heard = await steps.ask(link, "charge", link.connector.charge(charge_draft(row, whole=False)))
     return await posting.conclude_charge(link, row, heard, queue_on_failure=True, at_once=False)
 
 
-async def _follow(link: Link, row: RoomCharge) -> RoomCharge | None:
-    """Find the guest wherever the stay is by now; return the charge when it ends or waits because of that."""
+async def _over_limit(link: Link, row: RoomCharge, guest: InHouseGuest) -> str:
+    """Return by how much a charge that was taken on before goes over the guest's limit by now, empty when it fits."""
+    if policy.limit_of(guest, link.options) is None:
+        return ""
+    found = lookup.Found(guest, link.now())
+    async with link.database.write() as tx:
+        credit = await posting.credit_of(tx, link, guest, found, row.id)
+    available = credit.available
+    if available is None or not policy.is_exceeded(credit, row.total, link.options):
+        return ""
+    return format_amount(row.total - available, row.currency)
+
+
+async def _follow(link: Link, row: RoomCharge) -> RoomCharge | InHouseGuest:
+    """Return the guest, wherever the stay is by now; the charge when it ends or waits because of that."""
     heard = await steps.ask(link, "find guest", link.connector.find_reservation(row.reservation_id or ""))
 
     def put_off(fresh: RoomCharge) -> None:
@@ -149,7 +169,7 @@ async def _follow(link: Link, row: RoomCharge) -> RoomCharge | None:
                     fresh.room_number = guest.room_number
 
                 await steps.note(link, row, move)
-            return None
+            return guest
         case Refused() as refusal:
             return await _fail(link, row, refusal, heard)
         case _:

@@ -117,7 +117,8 @@ class PostIn(Body):
     tax: Amount = "0"
     tip: Amount = "0"
     service_charge: Amount = "0"
-    delivery_charge: Amount = "0"
+    #: Left out, what the outlet asks for; "0" waives it.
+    delivery_charge: Amount | None = None
     currency: Text | None = Field(None, max_length=3)
     items: Sequence[ItemIn] = Field((), max_length=500)
     description: Text = Field("", max_length=200)
@@ -126,6 +127,8 @@ class PostIn(Body):
     signature: str | None = None
     override_credit: bool = False
     queue_on_failure: bool = True
+    #: The check was charged to this guest today already, and shall be once more.
+    allow_repeat: bool = False
     timestamp: AwareDatetime | None = None
     location_id: UUID | None = None
     order_id: UUID | None = None
@@ -143,7 +146,8 @@ class PostIn(Body):
                 return ZERO
 
         names = ("subtotal", "tax", "tip", "service_charge", "delivery_charge")
-        amounts = {name: amount(name, getattr(self, name)) for name in names}
+        given = {name: getattr(self, name) for name in names}
+        amounts = {name: ZERO if text is None else amount(name, text) for name, text in given.items()}
         items = tuple(
             ChargeItem(
                 item.description,
@@ -169,6 +173,7 @@ class PostIn(Body):
             tip=amounts["tip"],
             service_charge=amounts["service_charge"],
             delivery_charge=amounts["delivery_charge"],
+            delivery_named=self.delivery_charge is not None,
             items=items,
             description=self.description,
             employee_id=self.employee_id,
@@ -176,6 +181,7 @@ class PostIn(Body):
             signature=signatures.decode(self.signature) if self.signature else None,
             override_credit=self.override_credit,
             queue_on_failure=self.queue_on_failure,
+            allow_repeat=self.allow_repeat,
             sold_at=self.timestamp or now,
             location_id=self.location_id,
             order_id=self.order_id,

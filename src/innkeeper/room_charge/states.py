@@ -27,6 +27,8 @@ VOIDED_UNSENT = "VOIDED_UNSENT"
 HELD = "AUTO_POST_OFF"
 #: In the evidence: who said that a charge in doubt does not stand, before the PMS could be asked.
 VOUCHED = "said_absent_by"
+#: In the evidence: by how much a charge went over the guest's limit when it was sent later than it was taken on.
+OVER_LIMIT = "over_limit"
 #: It was made for a PMS that the property has no longer.
 OTHER_PMS = "OTHER_PMS"
 
@@ -161,6 +163,11 @@ def is_vouched(row: RoomCharge) -> bool:
     return row.in_doubt and bool(row.evidence.get(VOUCHED))
 
 
+def waits_for_person(row: RoomCharge) -> None:
+    """What is known of it stays; a person decides."""
+    row.next_attempt_at = None
+
+
 def vouched_absent(row: RoomCharge, who: str) -> None:
     """A manager says that it does not stand; nothing is sent before the PMS, which can be asked, has said so too."""
     row.evidence = {**row.evidence, VOUCHED: who}
@@ -197,6 +204,8 @@ def refused(row: RoomCharge, outcome: Refused, now: datetime, *, released: bool)
         return
     row.posting_status = PostingStatus.FAILED.value
     row.failure_code, row.failure_reason, row.released = outcome.code, reason, released
+    if released:
+        row.check_mark = None
 
 
 def put_off(row: RoomCharge, outcome: Later, now: datetime, retry: Retry) -> None:
@@ -226,6 +235,7 @@ def given_up(row: RoomCharge, code: str, reason: str) -> None:
     """Nothing of it is owed and nothing more will be sent."""
     row.posting_status = PostingStatus.FAILED.value
     row.failure_code, row.failure_reason = code, reason
+    row.check_mark = None  # the same check may be charged anew
     _nothing_open(row)
 
 
@@ -233,6 +243,7 @@ def voided(row: RoomCharge, receipt: VoidReceipt | None, now: datetime, today: d
     """Nothing of it is owed any more; `today` is the business date, for a PMS that does not tell it."""
     row.posting_status = PostingStatus.VOIDED.value
     row.voided_at = now
+    row.check_mark = None
     _nothing_open(row)
     row.failure_code = row.failure_reason = None
     if receipt is None:

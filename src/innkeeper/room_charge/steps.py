@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 #: A good answer is noted only so often, since the row is one for all charges of a property.
 _NOTED_EVERY = timedelta(seconds=60)
+#: After so long a charge that the PMS does not answer for is no hiccup any more.
+_DOUBT_LASTS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,18 @@ async def claim(link: Link, charge_id: UUID, token: str) -> RoomCharge | None:
     """Return the charge, claimed; None while somebody else is at it. Raises NotFound."""
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        now = link.now()
-        if row.claimed_until is not None and row.claimed_until > now:
+        if row.claimed_until is not None and row.claimed_until > link.now():
             return None
-        row.claimed_by, row.claimed_until = token, now + link.claim
-        entry = await repository.open_entry(tx.session, row.id)
-        if entry is not None:
-            entry.status = QueueStatus.PROCESSING.value
+        await take(tx, link, row, token)
         return row
+
+
+async def take(tx: Tx, link: Link, row: RoomCharge, token: str) -> None:
+    """Claim the charge, which is locked and free."""
+    row.claimed_by, row.claimed_until = token, link.now() + link.claim
+    entry = await repository.open_entry(tx.session, row.id)
+    if entry is not None:
+        entry.status = QueueStatus.PROCESSING.value
 
 
 async def note(link: Link, row: RoomCharge, change: Callable[[RoomCharge], None]) -> RoomCharge:
@@ -169,6 +175,26 @@ async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: b
         await work.queue_settle(tx, row.property_id, row.id, row.next_attempt_at)
     if entry.status == QueueStatus.FAILED.value != before and link.options.retry.alert_on_failure:
         await _alert(tx, link, row)
+    elif link.options.retry.alert_on_failure and _asked_too_long(row, entry, now):
+        row.evidence = {**row.evidence, "alerted": True}
+        await _alert_of_doubt(tx, link, row)
+
+
+def _asked_too_long(row: RoomCharge, entry: QueueEntry, now: datetime) -> bool:
+    """Whether nobody was told yet of a charge that the PMS has not answered for since an hour."""
+    if row.status not in (PostingStatus.UNKNOWN, PostingStatus.VOIDING) or row.evidence.get("alerted"):
+        return False
+    return now - max(entry.created_at, row.sent_at or entry.created_at) >= _DOUBT_LASTS
+
+
+async def _alert_of_doubt(tx: Tx, link: Link, row: RoomCharge) -> None:
+    hangs = "is in doubt" if row.status is PostingStatus.UNKNOWN else "is half taken back"
+    body = (
+        f"The charge of check {row.check_number} at {row.outlet_code} {hangs} for an hour, and the PMS does not answer "
+        "for it. It is asked on and nothing is sent twice. Look into the PMS, and open the posting queue."
+    )
+    title = f"{link.hotel.name}: a room charge {hangs}"
+    await work.queue_alert(tx, row.property_id, f"doubt:{row.id}", title, body)
 
 
 async def _alert(tx: Tx, link: Link, row: RoomCharge) -> None:
@@ -220,6 +246,16 @@ def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt
     return row
 
 
+async def note_change(link: Link, outcome: Outcome[Any]) -> None:
+    """Write down after a mere question that the PMS answers or does not, when it was otherwise before."""
+    failed = isinstance(outcome, Later | Unknown)
+    known = failed or link.last_contact_at is not None or link.pms_type == "house"
+    if failed == link.troubled and known:
+        return
+    async with link.database.write() as tx:
+        await note_contact(tx, link, outcome)
+
+
 async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
     """Write down that the PMS answers or does not, once that changes; what waited for it is tried again soon."""
     now = link.now()
@@ -231,11 +267,14 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
     if config is None:
         return
     if isinstance(outcome, Later | Unknown):
-        config.last_failure_at, config.last_failure = now, outcome.reason
+        # of two calls that end at the same instant, the one that is noted later counts
+        before = config.last_contact_at
+        config.last_failure_at = now if before is None else max(now, before + timedelta(microseconds=1))
+        config.last_failure = outcome.reason
         link.systems.forget(link.property_id)
         return
     came_back = is_troubled(config)
-    config.last_contact_at = now
+    config.last_contact_at = max(now, config.last_failure_at or now)
     link.systems.forget(link.property_id)
     if came_back:  # many may be waiting, and this is the request of a single one
         await work.queue_recover(tx, link.property_id)

@@ -54,6 +54,7 @@ class RoomCharge(Keyed, Base):
     __table_args__ = (
         UniqueConstraint("property_id", "pos_reference", name="uq_room_charges_pos_reference"),
         UniqueConstraint("property_id", "reference", name="uq_room_charges_reference"),
+        Index("uq_room_charges_check_mark", "property_id", "check_mark", unique=True),
         Index("ix_room_charges_business_date", "property_id", "business_date"),
         Index("ix_room_charges_void_date", "property_id", "void_date"),
         Index("ix_room_charges_created", "property_id", "created_at"),
@@ -77,6 +78,8 @@ class RoomCharge(Keyed, Base):
     pos_reference: Mapped[str] = mapped_column(String(100))
     #: SHA-256 of what was asked, to tell a repetition from another check under the same reference.
     content_hash: Mapped[str] = mapped_column(String(64))
+    #: The same for the same check of the same guest on the same day, whatever its reference; None where it may repeat.
+    check_mark: Mapped[str | None] = mapped_column(String(64))
     #: What the charge is found by in the PMS.
     reference: Mapped[str] = mapped_column(String(60))
     generation: Mapped[int] = mapped_column(default=1)
@@ -276,6 +279,18 @@ class Reconciliation(Keyed, Base):
     reopened_by: Mapped[str | None] = mapped_column(String(80))
     reopened_at: Mapped[datetime | None]
     reopen_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class RoomSighting(Base):
+    """Who was last seen in a room, for a check that is to be queued while the PMS is away."""
+
+    __tablename__ = "room_sightings"
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"), primary_key=True)
+    #: In small letters, as it is looked for.
+    room_number: Mapped[str] = mapped_column(String(60), primary_key=True)
+    seen_at: Mapped[datetime]
+    status: Mapped[dict[str, Any]]
 
 
 class LocalProfile(Keyed, Timestamps, Base):

@@ -6,7 +6,7 @@
   const OUTLET = "innkeeper.pos.outlet";
   const ASK_AGAIN_MS = 3000;
   /** Never kept: secrets, and what the press of the button itself says. */
-  const NOT_KEPT = new Set(["csrf_token", "key_card", "guest_confirmed", "override_credit"]);
+  const NOT_KEPT = new Set(["csrf_token", "key_card", "guest_confirmed", "override_credit", "allow_repeat"]);
   const AMOUNTS = ["subtotal", "tip", "tax", "service_charge", "delivery_charge"];
 
   const till = document.getElementById("till");
@@ -113,7 +113,8 @@
   }
   function needsSignature() {
     if (!("signatureAbove" in till.dataset)) return false;
-    const sum = total();
+    const part = field("split").checked ? units(field("room_amount").value) : null;
+    const sum = part || total(); // the guest signs for what goes to the room
     return sum !== null && sum > Math.round(Number(till.dataset.signatureAbove) * 10 ** digits);
   }
   function signingKey() {
@@ -174,7 +175,7 @@
       field("room").focus();
       return;
     }
-    field("override_credit").value = "false";
+    field("override_credit").value = field("allow_repeat").value = "false";
     htmx.trigger($("look-up"), "lookup");
   }
   function recheck() {
@@ -327,7 +328,11 @@
       field("tip").dispatchEvent(new Event("change", { bubbles: true }));
     } else if ("lookUp" in data) lookUp();
     else if ("again" in data) charge();
-    else if ("override" in data) {
+    else if ("repeat" in data) {
+      field("allow_repeat").value = "true";
+      outcome.replaceChildren();
+      charge();
+    } else if ("override" in data) {
       field("override_credit").value = "true";
       outcome.replaceChildren();
       then = step;
