@@ -290,6 +290,11 @@ async def test_split_check_counts_the_outlet_s_delivery_charge(world: World) -> 
     body = world.body(outlet_code="IRS", subtotal="20.00", tip="0", room_amount="10.00")
     answer = await world.call("POST", "/split", body)
     assert (answer.status_code, answer.json()["remaining_amount"]) == (201, "15.00")
+    outlets = (await world.call("GET", "/outlets")).json()
+    dearer = [{**one, "delivery_charge": "7.00"} if one["code"] == "IRS" else one for one in outlets]
+    await world.call("PUT", "/outlets", dearer, role=Role.ADMIN)
+    again = await world.call("POST", "/split", body)
+    assert (again.status_code, again.json()["remaining_amount"]) == (200, "15.00"), "as it was then"
 
 
 # --- signature of a part ----------------------------------------------------------------------------------------------

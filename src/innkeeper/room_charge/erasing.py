@@ -1,7 +1,7 @@
 """Forgets a guest who was erased in the house: names, lookups, signatures, profile; charges and amounts stay."""
 
 from innkeeper.domain.errors import Conflict
-from innkeeper.room_charge import repository
+from innkeeper.room_charge import repository, sighting_repository
 from innkeeper.storage.database import Tx
 from innkeeper.storage.outbox import Event
 
@@ -34,4 +34,4 @@ async def on_event(tx: Tx, event: Event) -> None:
         charge.signature_image = None
     await repository.delete_signatures(tx.session, [charge.id for charge in charges])
     await repository.delete_profile(tx.session, event.property_id, guest_id)
-    await repository.delete_sightings(tx.session, event.property_id, guest_id, stays)
+    await sighting_repository.delete_of_guest(tx.session, event.property_id, guest_id, stays)

@@ -219,15 +219,19 @@ async def _intend(
             if signature is not None:
                 tx.session.add(signature)
             if row.credit_override:
-                detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
-                await audit.record(
-                    tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
-                )
+                await _record_override(tx, caller, row)
             if not sends_now:
                 await steps.keep_queue(tx, link, row)
     except IntegrityError:
         raise _TakenMeanwhile from None
     return row
+
+
+async def _record_override(tx: Tx, caller: Caller, row: RoomCharge) -> None:
+    detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
+    await audit.record(
+        tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
+    )
 
 
 def _first_state(link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
@@ -317,7 +321,8 @@ async def split(link: Link, caller: Caller, order: Order) -> tuple[Posted, Decim
         most = format_amount(order.total, order.currency)
         raise Invalid.field("room_amount", f"This must be more than zero and at most {most}.")
     done = await post(link, caller, replace(order, split=True))
-    return done, order.total - done.charge.total
+    whole = done.charge.check_total if done.charge.check_total is not None else order.total
+    return done, whole - done.charge.total
 
 
 async def _send(link: Link, order: Order, row: RoomCharge) -> Posted:

@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Select, Table, Uuid, bindparam, case, delete, func, insert, or_, select, text, union, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import NotFound
@@ -21,14 +20,13 @@ from innkeeper.room_charge.tables import (
     QueueStatus,
     Reconciliation,
     RoomCharge,
-    RoomSighting,
     Signature,
 )
 
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
 
 _CHARGES, _ATTEMPTS = cast(Table, RoomCharge.__table__), cast(Table, PostingAttempt.__table__)
-_ENTRIES, _SIGHTINGS = cast(Table, QueueEntry.__table__), cast(Table, RoomSighting.__table__)
+_ENTRIES = cast(Table, QueueEntry.__table__)
 #: The property. Its column has no type before the house's tables are loaded, which may be after this.
 _OF = bindparam("of", type_=Uuid())
 #: Made once: to put a statement together costs more than most of them take.
@@ -376,50 +374,6 @@ async def delete_profile(session: AsyncSession, property_id: UUID, pms_guest_id:
     await session.execute(
         delete(LocalProfile).where(LocalProfile.property_id == property_id, LocalProfile.pms_guest_id == pms_guest_id)
     )
-
-
-async def keep_sighting(
-    session: AsyncSession,
-    property_id: UUID,
-    room_number: str,
-    seen_at: datetime,
-    status: Mapping[str, Any],
-    *,
-    older: datetime,
-) -> None:
-    """Write down who was seen in a room, and delete the property's sightings before `older`."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = {"property_id": property_id, "room_number": room_number, "seen_at": seen_at, "status": dict(status)}
-    write = dialect.insert(_SIGHTINGS)
-    new = {"seen_at": write.excluded.seen_at, "status": write.excluded.status}
-    await session.execute(write.on_conflict_do_update(index_elements=["property_id", "room_number"], set_=new), row)
-    old = delete(RoomSighting).where(RoomSighting.property_id == property_id, RoomSighting.seen_at < older)
-    await session.execute(old)
-
-
-async def sighting(session: AsyncSession, property_id: UUID, room_number: str) -> RoomSighting | None:
-    """Return who was last seen in a room."""
-    return await session.get(RoomSighting, (property_id, room_number))
-
-
-async def delete_sightings(
-    session: AsyncSession, property_id: UUID, guest_id: str, reservation_ids: Collection[str]
-) -> None:
-    """Delete what was seen in the rooms of a guest."""
-    for row in await session.scalars(select(RoomSighting).where(RoomSighting.property_id == property_id)):
-        guests = row.status["guests"]
-        if any(one["guest_id"] == guest_id or one["reservation_id"] in reservation_ids for one in guests):
-            await session.delete(row)
-
-
-async def was_charged_in(session: AsyncSession, property_id: UUID, reservation_id: str, room_number: str) -> bool:
-    """Whether something was charged to this stay while it was in the room."""
-    query = select(RoomCharge.id).where(
-        RoomCharge.property_id == property_id,
-        RoomCharge.reservation_id == reservation_id,
-        func.lower(RoomCharge.room_number) == room_number.lower(),
-    )
-    return await session.scalar(query.limit(1)) is not None
 
 
 async def profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -> LocalProfile | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pydantic import TypeAdapter
 
 from innkeeper.domain.charge import InHouseGuest, RoomStatus
-from innkeeper.room_charge import repository
+from innkeeper.room_charge import sighting_repository
 from innkeeper.room_charge.connection import SEEN_LASTS, Link
 
 #: A sighting that has not changed is written anew so often, so that it does not grow old while guests stay.
@@ -41,7 +41,7 @@ def _guests(status: RoomStatus) -> tuple[InHouseGuest, ...]:
 
 async def _write(link: Link, status: RoomStatus) -> None:
     async with link.database.write() as tx:
-        await repository.keep_sighting(
+        await sighting_repository.keep(
             tx.session,
             link.property_id,
             status.room_number.casefold(),
@@ -55,7 +55,7 @@ async def last(link: Link, room_number: str) -> RoomStatus | None:
     """Return who was in the room when any process last looked, if that was today's shift."""
     own = link.systems.last_seen(link.property_id, room_number)
     async with link.database.read() as session:
-        row = await repository.sighting(session, link.property_id, room_number.strip().casefold())
+        row = await sighting_repository.of_room(session, link.property_id, room_number.strip().casefold())
     if row is None or link.now() - row.seen_at >= SEEN_LASTS or (own is not None and own.looked_up_at >= row.seen_at):
         return own
     return _STATUS.validate_python(row.status)
@@ -67,4 +67,4 @@ async def was_in(link: Link, room_number: str, reservation_id: str) -> bool:
     if seen is not None and any(guest.reservation_id == reservation_id for guest in seen.guests):
         return True
     async with link.database.read() as session:
-        return await repository.was_charged_in(session, link.property_id, reservation_id, room_number.strip())
+        return await sighting_repository.was_charged_in(session, link.property_id, reservation_id, room_number.strip())
