@@ -11,7 +11,7 @@ import uuid
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -422,8 +422,8 @@ class PmsConformance:
 
     # taking back ---------------------------------------------------------------------------------------------------
 
-    async def _charged(self, stage: Stage) -> tuple[ChargeDraft, VoidDraft]:
-        draft = await stage.draft()
+    async def _charged(self, stage: Stage, **changes: Any) -> tuple[ChargeDraft, VoidDraft]:
+        draft = await stage.draft(**changes)
         receipt = done(await stage.connector.charge(draft))
         void = VoidDraft(
             reference=draft.reference,
@@ -433,6 +433,7 @@ class PmsConformance:
             check_number=draft.check_number,
             reason="Wrong room",
             sold_at=draft.sold_at,
+            charge=draft,
         )
         return draft, void
 
@@ -460,6 +461,40 @@ class PmsConformance:
         assert isinstance(await stage.connector.void(void), Unknown)
         done(await stage.connector.void(void))
         assert done(await stage.connector.folio(draft.reservation_id)).balance == before - draft.total
+
+    @pytest.mark.parametrize("amounts", [("25.00", "-5.00"), ("20.00", "5.00", "-5.00")])
+    async def test_discount_is_found_and_taken_back_as_every_line(self, stage: Stage, amounts: tuple[str, ...]) -> None:
+        able = stage.connector.capabilities
+        if able.void is VoidWay.NONE or not able.itemised or not able.read_back:
+            pytest.skip("this PMS cannot void, takes no single lines, or cannot be asked")
+        items = tuple(ChargeItem(f"Line {n}", 1, Decimal(amount)) for n, amount in enumerate(amounts, 1))
+        subtotal = sum((item.amount for item in items), Decimal(0))
+        before = done(await stage.connector.folio((await stage.guest()).reservation_id)).balance
+        draft, void = await self._charged(stage, items=items, itemised=True, subtotal=subtotal, tip=Decimal("4.00"))
+        read = done(await stage.connector.find_charge(draft))
+        assert (read.complete, read.surplus) == (True, ())
+        receipt = done(await stage.connector.void(void))
+        assert sum((line.amount for line in receipt.lines), Decimal(0)) == -draft.total
+        assert done(await stage.connector.void(void)).found
+        assert done(await stage.connector.folio(draft.reservation_id)).balance == before
+
+    async def test_doubled_discount_is_told_apart_from_a_reversal(self, stage: Stage) -> None:
+        able = stage.connector.capabilities
+        if able.void is VoidWay.NONE or not able.read_back or able.refuses_duplicates:
+            pytest.skip("this PMS cannot void or be asked, or takes nothing twice")
+        items = (ChargeItem("Burger", 1, Decimal("25.00")), ChargeItem("Discount", 1, Decimal("-5.00")))
+        before = done(await stage.connector.folio((await stage.guest()).reservation_id)).balance
+        stage.dial.next("duplicate", method="POST", path=stage.writes)
+        changes = {"items": items, "itemised": True, "subtotal": Decimal("20.00"), "tip": Decimal(0)}
+        draft, void = await self._charged(stage, **changes)
+        read = done(await stage.connector.find_charge(draft))
+        assert (read.complete, sorted(line.amount for line in read.surplus)) == (True, [Decimal(-5), Decimal(25)])
+        keep = tuple(read.landed.values())
+        done(await stage.connector.void(replace(void, lines=(*keep, *read.surplus), keep=keep)))
+        assert done(await stage.connector.find_charge(draft)).surplus == ()
+        assert done(await stage.connector.folio(draft.reservation_id)).balance == before + draft.total
+        done(await stage.connector.void(void))
+        assert done(await stage.connector.folio(draft.reservation_id)).balance == before
 
     async def test_voiding_what_never_was_is_refused(self, stage: Stage) -> None:
         if stage.connector.capabilities.void is VoidWay.NONE:

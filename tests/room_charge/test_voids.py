@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from innkeeper.access.roles import Role
+from innkeeper.room_charge import audit_day
 from tests.room_charge.test_queue import waiting
 from tests.room_charge.world import LONG, World
 
@@ -112,3 +113,67 @@ async def test_refused_charge_has_nothing_to_void(world: World) -> None:
     await world.post(subtotal="400.00")
     status, problem = await void(world, str((await world.only()).id))
     assert (status, problem["code"]) == (409, "NOTHING_TO_VOID")
+
+
+# --- lines below zero -------------------------------------------------------------------------------------------------
+
+BURGER = [{"description": "Burger", "quantity": 2, "amount": "25.00"}, {"description": "Discount", "amount": "-5.00"}]
+EVEN = [
+    {"description": "Burger", "amount": "20.00"},
+    {"description": "Extra", "amount": "5.00"},
+    {"description": "Discount", "amount": "-5.00"},
+]
+
+
+@pytest.mark.parametrize("items", [BURGER, EVEN])
+async def test_voiding_an_itemised_check_takes_its_discount_back_too(world: World, items: list[object]) -> None:
+    await world.configure(posting={"include_itemized": True})
+    owed = world.opera.state.balance("41001")
+    posting = (await world.post(subtotal="20.00", tip="4.00", items=items)).json()
+    assert world.opera.state.balance("41001") == owed + Decimal("24.00")
+    assert (await void(world, posting["id"]))[1]["posting_status"] == "voided"
+    assert world.opera.state.balance("41001") == owed
+    report = (await world.call("GET", "/reconciliation/daily?date=2030-06-01", role=Role.MANAGER)).json()
+    assert (report["balanced"], report["total_posted"]) == (True, "0.00"), report["exceptions"]
+
+
+async def test_half_a_void_of_a_check_with_a_discount_is_finished(world: World) -> None:
+    await world.configure(posting={"include_itemized": True})
+    owed = world.opera.state.balance("41001")
+    posting = (await world.post(subtotal="20.00", tip="4.00", items=BURGER)).json()
+    world.opera.state.partial_after = 1
+    assert (await void(world, posting["id"]))[1]["posting_status"] == "voiding"
+    await world.settle()
+    assert (await world.posting(posting["id"]))["posting_status"] == "voided"
+    assert world.opera.state.balance("41001") == owed
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+async def test_lost_answer_to_a_check_with_a_discount_sends_only_the_rest(world: World, lines: int) -> None:
+    await world.configure(posting={"include_itemized": True})
+    owed = world.opera.state.balance("41001")
+    world.opera.state.partial_after = lines
+    posting = (await world.post(subtotal="20.00", tip="4.00", items=BURGER)).json()
+    await world.settle()
+    assert (await world.posting(posting["id"]))["posting_status"] == "posted"
+    assert world.opera.state.balance("41001") == owed + Decimal("24.00")
+
+
+async def test_doubled_check_with_a_discount_stands_once_in_the_end(world: World) -> None:
+    await world.configure(posting={"include_itemized": True})
+    owed = world.opera.state.balance("41001")
+    world.opera.dial.next("duplicate", method="POST", path="/charges")
+    posting = (await world.post(subtotal="20.00", tip="4.00", items=BURGER)).json()
+    await audit_day.by_itself(await world.link(), (await world.link()).hotel.business_date, quiet=True)
+    await world.settle()
+    assert world.opera.state.balance("41001") == owed + Decimal("24.00")
+    await void(world, posting["id"])
+    assert world.opera.state.balance("41001") == owed
+
+
+async def test_the_house_takes_a_discount_back_too(inn: World) -> None:
+    await inn.configure(posting={"include_itemized": True})
+    posting = (await inn.post(subtotal="20.00", tip="4.00", items=BURGER)).json()
+    assert posting["posting_status"] == "posted", posting
+    assert (await void(inn, posting["id"]))[1]["posting_status"] == "voided"
+    assert await inn.house_folio() == {}

@@ -240,7 +240,16 @@ class PmsConnector(Protocol):
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
         """Take the lines back. Looks first, so voiding twice is harmless, and half a void is finished by the next call.
 
-        After Unknown the next call must wait as after a charge. With `draft.keep` the charge stays, once.
+        After Unknown the next call must wait as after a charge. With `draft.keep` the charge stays, once. Looks again
+        afterwards: the receipt says what is owed still since a part was refused, and what was taken back too often.
+        Refused with GONE_IN_PMS when nothing is found of the charge.
+        """
+        ...
+
+    async def put_back(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
+        """Post again what was taken back too often, under a reference of its own. Looks first, so twice is harmless.
+
+        After Unknown the next call must wait as after a charge. The receipt's lines are what was put back.
         """
         ...
 

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from innkeeper.domain.outcome import Refused
+
 ZERO = Decimal(0)
 
 
@@ -18,6 +20,8 @@ class PmsCode(StrEnum):
     CHARGES_BLOCKED = "CHARGES_BLOCKED"
     CONNECTION_FAILED = "CONNECTION_FAILED"
     POSTING_REJECTED = "POSTING_REJECTED"
+    #: A charge that was posted is not found in the PMS any more.
+    GONE_IN_PMS = "GONE_IN_PMS"
     #: The PMS does not accept our credentials.
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     #: The credentials are good, but not for this hotel or not for this operation.
@@ -44,6 +48,9 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     PmsCode.CHARGES_BLOCKED: ErrorText("Room charges are blocked", "Contact front desk for authorization"),
     PmsCode.CONNECTION_FAILED: ErrorText("Unable to connect to PMS", "Add to queue or collect payment"),
     PmsCode.POSTING_REJECTED: ErrorText("PMS rejected the posting", "Review error details or contact IT"),
+    PmsCode.GONE_IN_PMS: ErrorText(
+        "The PMS no longer holds this charge", "Void it as removed in the PMS, or post it again"
+    ),
     PmsCode.CREDENTIALS_REFUSED: ErrorText("PMS does not accept the credentials", "Check the PMS connection settings"),
     PmsCode.NOT_AUTHORIZED: ErrorText(
         "PMS does not allow this to Innkeeper", "Ask the PMS administrator for the missing right"
@@ -259,12 +266,22 @@ def void_reference(reference: str) -> str:
     return f"{reference}-VOID"
 
 
+def restored_reference(reference: str) -> str:
+    """Return what is found by it that was put back, because it was taken back more often than it stood."""
+    return f"{reference}-BACK"
+
+
+def charge_of(reference: str) -> str:
+    """Return the reference of the charge that a reference of it, of its reversal or of what was put back belongs to."""
+    return reference.removesuffix("-VOID").removesuffix("-BACK")
+
+
 @dataclass(frozen=True, slots=True)
 class VoidDraft:
     """A charge that shall no longer be owed: all lines under `reference`, sold at the aware `sold_at`.
 
     With `keep`, each of those lines stays once and only what equals one of them beyond that is taken back: a charge
-    that the PMS holds twice.
+    that the PMS holds twice. `charge` is the check as it was sent, which tells a discount from a reversal.
     """
 
     reference: str
@@ -276,6 +293,7 @@ class VoidDraft:
     sold_at: datetime
     employee_id: str = ""
     keep: tuple[PostedLine, ...] = ()
+    charge: ChargeDraft | None = None
 
     @property
     def void_reference(self) -> str:
@@ -285,12 +303,19 @@ class VoidDraft:
 
 @dataclass(frozen=True, slots=True)
 class VoidReceipt:
-    """Nothing of the charge is owed any more, or nothing twice. `found` says that it was so before this call."""
+    """Nothing of the charge is owed any more, or nothing twice. `found` says that it was so before this call.
+
+    Where only a part was taken back, `left` is what is owed still and `refusal` says why. `excess` are reversals beyond
+    what stood, as a proxy that repeats a request makes them: the guest is owed something now.
+    """
 
     reference: str
     transaction_id: str
     lines: tuple[PostedLine, ...]
     found: bool = False
+    left: tuple[PostedLine, ...] = ()
+    refusal: Refused | None = None
+    excess: tuple[PostedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

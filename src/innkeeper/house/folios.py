@@ -87,7 +87,8 @@ async def post_check(
 ) -> tuple[list[FolioLine], Decimal]:
     """Put the lines of a check on the folio of a bill that is held; return them and what the guest owes then.
 
-    Lines whose references stand already are returned as they are. As quick as can be, since a waiter waits.
+    Lines whose references stand already are returned as they are; a discount is a line below zero of a check that is
+    above. As quick as can be, since a waiter waits.
     Raises Invalid, Conflict (`FOLIO_CLOSED`, `REFERENCE_USED`).
     """
     made = [
@@ -105,8 +106,9 @@ async def post_check(
         )
         for one in charges
     ]
+    discounts = sum((line.amount for line in made), Decimal(0)) > 0  # of a check, which as a whole is owed
     for line in made:
-        _check(line, bill.currency)
+        _check(line, bill.currency, may_be_less=discounts)
     there = await folio_repository.lines_by_references(tx.session, property_id, [one.reference for one in charges])
     new = [line for line in made if line.reference not in there]
     folio_id, balance = await _open_folio(tx, property_id, bill, sum((line.amount for line in new), Decimal(0)))
@@ -285,9 +287,9 @@ async def _post(tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine
     return line
 
 
-def _check(line: FolioLine, currency: str) -> None:
+def _check(line: FolioLine, currency: str, *, may_be_less: bool = False) -> None:
     errors = Errors()
-    if line.amount == 0 or (line.amount > 0) != (line.kind == "charge"):
+    if line.amount == 0 or ((line.amount > 0) != (line.kind == "charge") and not may_be_less):
         errors.add("amount", "The amount is above zero; take a wrong line back with a void.")
     elif line.amount != quantize(line.amount, currency):
         errors.add("amount", f"This has more decimal places than {currency} has.")

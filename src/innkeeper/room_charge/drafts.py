@@ -68,6 +68,7 @@ def void_draft(row: RoomCharge) -> VoidDraft:
         reason=row.void_reason or "",
         sold_at=row.sold_at,
         employee_id=row.employee_id,
+        charge=charge_draft(row),
     )
 
 

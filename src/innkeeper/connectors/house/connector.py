@@ -221,7 +221,7 @@ class HouseConnector:
             ids = [_uuid(line.transaction_id) for line in draft.lines]
             rows = await reading.charged_lines(tx.session, self._property_id, draft.reference, ids)
             if not rows:
-                raise Conflict("The folio does not hold this charge.", code=PmsCode.POSTING_REJECTED)
+                raise Conflict("The folio does not hold this charge.", code=PmsCode.GONE_IN_PMS)
             found = True
             voids = []
             for row in [row for row in rows if str(row.id) not in kept]:
@@ -235,6 +235,10 @@ class HouseConnector:
             return VoidReceipt(draft.reference, voids[0].transaction_id if voids else "", tuple(voids), found)
 
         return await self._write(write)
+
+    async def put_back(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
+        """Nothing is ever taken back twice here: a line is voided by one other."""
+        return Done(VoidReceipt(draft.reference, "", (), found=True))
 
     # who and when --------------------------------------------------------------------------------------------------
 
@@ -332,6 +336,7 @@ def _refused(error: InnkeeperError) -> Refused:
     code = {
         "FOLIO_CLOSED": PmsCode.GUEST_CHECKED_OUT,
         PmsCode.GUEST_CHECKED_OUT: PmsCode.GUEST_CHECKED_OUT,
+        PmsCode.GONE_IN_PMS: PmsCode.GONE_IN_PMS,
         "NOT_FOUND": PmsCode.ROOM_NOT_FOUND,
     }.get(error.code, PmsCode.POSTING_REJECTED)
     return Refused(code, error.detail, Actor.FRONT_DESK, error.code if error.code != code else "")

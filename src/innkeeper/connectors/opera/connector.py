@@ -1,14 +1,15 @@
 """The PMS port for OPERA Cloud: looking guests up, posting, reading back, taking back."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
 from innkeeper.connectors.base import RequestBudget
 from innkeeper.connectors.failures import CallFailed, read_outcome, refused_by_us, write_outcome
-from innkeeper.connectors.opera import mapper, wire
+from innkeeper.connectors.opera import mapper, owing, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.config import OperaSettings
 from innkeeper.connectors.opera.errors import POLICY
@@ -31,7 +32,6 @@ from innkeeper.domain.charge import (
     VoidDraft,
     VoidReceipt,
     VoidWay,
-    void_reference,
 )
 from innkeeper.domain.charge_lines import match_lines, plan_lines
 from innkeeper.domain.errors import InnkeeperError
@@ -48,6 +48,19 @@ _ONE_ADDRESS_FAILS = ("SERVER_ERROR", "BROKEN_ANSWER")
 CASHIER = "cashier"
 #: Seconds for which a business date is believed; the days searched have a margin of one on each side.
 _DAY_LASTS = 60.0
+
+
+#: Makes the entries that answer rows by their opposites.
+_Entries = Callable[[VoidDraft, Iterable[wire.PostingRow]], list[wire.ChargeEntry]]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What came of answering rows by their opposites; `outcome` is None when all were, else how the last failed."""
+
+    posted: list[wire.PostingRow] = field(default_factory=list)
+    left: list[wire.PostingRow] = field(default_factory=list)
+    outcome: Refused | Later | Unknown | None = None
 
 
 class OperaConnector:
@@ -228,12 +241,12 @@ class OperaConnector:
             return refused_by_us(error)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-        owed = mapper.still_owed(rows, draft.reference, void_reference(draft.reference))
+        stands = owing.account(rows, draft.reference, Counter((line.code, line.amount) for line in lines))
         # what stands comes first, so that what somebody has taken back counts only where nothing else does
-        own = sorted((row for row in rows if row.reference == draft.reference), key=lambda row: row not in owed)
+        own = [*stands.owed, *(row for row in rows if row.reference == draft.reference and row not in stands.owed)]
         read = match_lines(lines, [mapper.posted_line(row, draft.currency) for row in own])
         if read.complete and read.surplus:
-            standing = {row.transaction_no for row in owed}
+            standing = {row.transaction_no for row in stands.owed}
             read = replace(read, surplus=tuple(one for one in read.surplus if one.transaction_id in standing))
         return Done(read)
 
@@ -280,35 +293,76 @@ class OperaConnector:
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
         """Post what is still owed of the charge again with negative amounts, on the bills where it stands."""
         try:
-            rows = await self._of_charge(draft, draft.lines)
+            rows = await self._of_void(draft)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-        owed = mapper.still_owed(rows, draft.reference, draft.void_reference)
-        if draft.keep:
-            owed = mapper.beyond(owed, draft.keep)
+        before = owing.of_void(rows, draft)
+        owed = mapper.beyond(before.owed, draft.keep) if draft.keep else before.owed
         if not any(row.reference == draft.reference for row in rows):
             return Refused(
-                PmsCode.POSTING_REJECTED,
+                PmsCode.GONE_IN_PMS,
                 "OPERA Cloud no longer holds this charge; it may have been removed or transferred by hand.",
                 Actor.FRONT_DESK,
             )
         if not owed:
-            return Done(mapper.void_receipt(draft, rows, found=True))
+            return Done(mapper.void_receipt(draft, before.reversals, found=True, excess=_lines(draft, before.excess)))
+        sent = await self._opposites(draft, owed, mapper.reversal_entries)
+        if sent.outcome is not None:
+            if draft.keep or not (sent.posted or before.begun) or not isinstance(sent.outcome, Refused):
+                return sent.outcome
+            reversals = (*before.reversals, *sent.posted)
+            left = _lines(draft, sent.left)
+            return Done(mapper.void_receipt(draft, reversals, left=left, refusal=sent.outcome))
+        return Done(await self._reversed(draft, before, sent.posted))
+
+    async def _reversed(
+        self, draft: VoidDraft, before: owing.Account, posted: Sequence[wire.PostingRow]
+    ) -> VoidReceipt:
+        """Return what stands there now, as far as OPERA tells: it said that it was done, but not how often."""
+        earlier = () if draft.keep else before.reversals
+        try:
+            after = owing.of_void(await self._of_void(draft), draft)
+        except CallFailed:
+            return mapper.void_receipt(draft, (*earlier, *posted))
+        known = [row.transaction_no for row in before.reversals] if draft.keep else []
+        reversals = [row for row in after.reversals if row.transaction_no not in known]
+        if len(reversals) < len(earlier) + len(posted):
+            reversals = [*earlier, *posted]
+        return mapper.void_receipt(draft, reversals, excess=_lines(draft, after.excess))
+
+    async def put_back(self, draft: VoidDraft) -> Outcome[VoidReceipt]:
+        """Post what reversals took back too often once more, on the bills where they stand."""
+        try:
+            excess = owing.of_void(await self._of_void(draft), draft).excess
+        except CallFailed as failure:
+            return read_outcome(failure, POLICY)
+        if not excess:
+            return Done(mapper.void_receipt(draft, (), found=True))
+        sent = await self._opposites(draft, excess, mapper.restoring_entries)
+        return sent.outcome or Done(mapper.void_receipt(draft, sent.posted))
+
+    async def _of_void(self, draft: VoidDraft) -> list[wire.PostingRow]:
+        return await self._of_charge(draft, draft.lines or owing.planned(draft))
+
+    async def _opposites(self, draft: VoidDraft, rows: Sequence[wire.PostingRow], entries: _Entries) -> _Sent:
+        """Post the opposites of rows, a request for each bill; once something is posted, what a bill refuses stays."""
         sent_at = self._wire.clock()
-        reversed_rows: list[wire.PostingRow] = []
-        for reservation_id, part in groupby(sorted(owed, key=_bill), key=_bill):
-            bill = reservation_id or draft.reservation_id
+        sent = _Sent()
+        for reservation_id, part in groupby(sorted(rows, key=_bill), key=_bill):
+            bill, there = reservation_id or draft.reservation_id, list(part)
             try:
-                # routed lines are taken back where they landed, so routing must not move the reversal again
-                rows_there = list(part)
-                entries = mapper.reversal_entries(draft, rows_there)
-                answer = await self._post(bill, entries, rows_there[0].cashier, apply_routing=False)
+                # routed lines are answered where they landed, so routing must not move the answer again
+                answer = await self._post(bill, entries(draft, there), there[0].cashier, apply_routing=False)
             except CallFailed as failure:
                 if failure.key == "POSTING_REJECTED":
                     failure = await self._why_rejected(failure, bill)
-                return write_outcome(failure, POLICY, sent_at, self.settings.settle_seconds)
-            reversed_rows += _posting_rows(answer, bill)
-        return Done(mapper.void_receipt(draft, reversed_rows, found=False))
+                sent.outcome = write_outcome(failure, POLICY, sent_at, self.settings.settle_seconds)
+                sent.left += there
+                if not sent.posted or not isinstance(sent.outcome, Refused):
+                    break
+                continue
+            sent.posted += _posting_rows(answer, bill)
+        return sent
 
     # who and when --------------------------------------------------------------------------------------------------
 
@@ -400,6 +454,10 @@ def _reservations(body: Any) -> Page:
 def _posting_rows(answer: Any, reservation_id: str) -> list[wire.PostingRow]:
     """Return the postings of a billingChargesDetails."""
     return [wire.posting_row(row, reservation_id=reservation_id) for row in wire.items(wire.dig(answer, "postings"))]
+
+
+def _lines(draft: VoidDraft, rows: Iterable[wire.PostingRow]) -> tuple[PostedLine, ...]:
+    return tuple(mapper.posted_line(row, draft.currency) for row in rows)
 
 
 def _bill(row: wire.PostingRow) -> str:

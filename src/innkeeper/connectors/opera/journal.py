@@ -9,7 +9,7 @@ from innkeeper.connectors.opera import mapper, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.errors import POLICY
 from innkeeper.connectors.rest import Query
-from innkeeper.domain.charge import ChargeLine, PostedLine, void_reference
+from innkeeper.domain.charge import ChargeLine, PostedLine, restored_reference, void_reference
 from innkeeper.domain.charge_lines import covers
 from innkeeper.domain.outcome import Later
 
@@ -50,8 +50,8 @@ class Journal:
         lines: Sequence[ChargeLine | PostedLine],
         windows: Sequence[tuple[date, date]],
     ) -> list[wire.PostingRow]:
-        """Return the rows of a charge and of its reversal: the guest's, and the hotel's if not all are the guest's."""
-        references = {reference, void_reference(reference)}
+        """Return the rows of a charge, of its reversal and of what was put back: the guest's, else the hotel's too."""
+        references = {reference, void_reference(reference), restored_reference(reference)}
         found: list[wire.PostingRow] = []
         for start, end in windows:
             try:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from innkeeper.connectors.opera.config import MAX_DAYS
 from innkeeper.connectors.opera.wire import (
@@ -28,6 +29,7 @@ from innkeeper.domain.charge import (
     Preference,
     VoidDraft,
     VoidReceipt,
+    restored_reference,
 )
 from innkeeper.domain.money import format_amount, quantize
 
@@ -123,13 +125,22 @@ def entries(draft: ChargeDraft, lines: Iterable[ChargeLine]) -> list[ChargeEntry
 
 def reversal_entries(draft: VoidDraft, rows: Iterable[PostingRow]) -> list[ChargeEntry]:
     """Return the entries that take the rows back: the same lines with negative amounts, as Oracle's samples do."""
+    return _opposites(rows, draft, draft.void_reference, draft.reason)
+
+
+def restoring_entries(draft: VoidDraft, reversals: Iterable[PostingRow]) -> list[ChargeEntry]:
+    """Return the entries that undo reversals which took back what was taken back already."""
+    return _opposites(reversals, draft, restored_reference(draft.reference), "Taken back twice")
+
+
+def _opposites(rows: Iterable[PostingRow], draft: VoidDraft, reference: str, remark: str) -> list[ChargeEntry]:
     return [
         ChargeEntry(
             code=row.code,
             amount=-(row.amount or Decimal(0)),
             currency=row.currency or draft.currency,
-            reference=draft.void_reference,
-            remark=draft.reason,
+            reference=reference,
+            remark=remark,
             check_number=row.check_no or draft.check_number,
             window=row.window if row.window not in (None, 1) else None,
         )
@@ -174,21 +185,6 @@ def charges_only(rows: Iterable[PostingRow]) -> list[PostingRow]:
     Not for finding a charge again: there, a row under its reference counts whatever else it says.
     """
     return [row for row in unique(rows) if row.kind == "Revenue" and row.amount is not None]
-
-
-def still_owed(rows: Sequence[PostingRow], reference: str, void_reference: str) -> list[PostingRow]:
-    """Return the rows of a charge that nothing takes back: neither our reversal nor the front desk's under its name."""
-    amounts = [(row, row.amount or Decimal(0)) for row in rows if row.reference in (reference, void_reference)]
-    taken_back = [(row.code, -amount) for row, amount in amounts if amount < 0]
-    owed: list[PostingRow] = []
-    for row, amount in amounts:
-        if amount <= 0 or row.reference != reference:
-            continue
-        if (row.code, amount) in taken_back:
-            taken_back.remove((row.code, amount))
-        else:
-            owed.append(row)
-    return owed
 
 
 def beyond(rows: Sequence[PostingRow], keep: Sequence[PostedLine]) -> list[PostingRow]:
@@ -299,8 +295,7 @@ def mismatches(draft: ChargeDraft, lines: Sequence[ChargeLine], told: Sequence[P
     )
 
 
-def void_receipt(draft: VoidDraft, rows: Sequence[PostingRow], *, found: bool) -> VoidReceipt:
-    """Return the reversals among the rows as a receipt."""
-    reversals = [row for row in rows if row.reference == draft.void_reference]
-    lines = tuple(posted_line(row, draft.currency) for row in reversals)
-    return VoidReceipt(draft.reference, lines[0].transaction_id if lines else "", lines, found)
+def void_receipt(draft: VoidDraft, rows: Iterable[PostingRow], *, found: bool = False, **more: Any) -> VoidReceipt:
+    """Return these rows, reversals or what was put back, as a receipt; `more` are its other fields."""
+    lines = tuple(posted_line(row, draft.currency) for row in rows)
+    return VoidReceipt(draft.reference, lines[0].transaction_id if lines else "", lines, found, **more)
