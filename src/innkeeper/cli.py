@@ -14,6 +14,7 @@ from rich.console import Console
 
 from innkeeper import bootstrap, cli_reports
 from innkeeper.access.caller import Caller
+from innkeeper.access.http import LARGEST
 from innkeeper.access.roles import Role
 from innkeeper.access.tokens import Tokens
 from innkeeper.access.users import Users
@@ -290,8 +291,8 @@ def explain(
         container = bootstrap.build(settings)
         try:
             async with container.database.read() as session:
-                if booking.isdecimal():
-                    return await channel_explain.explain_booking(session, property_id, int(booking))
+                if (number := _order_number(booking)) is not None:
+                    return await channel_explain.explain_booking(session, property_id, number)
                 return await channel_explain.explain_reservation(session, property_id, _uuid(booking))
         finally:
             await container.aclose()
@@ -390,6 +391,13 @@ def secrets_rotate() -> None:
 
     count = asyncio.run(work())
     console.print(f"{count} stored secret{'' if count == 1 else 's'} encrypted with the newest key.")
+
+
+def _order_number(text: str) -> int | None:
+    """Return the number of a booking, None for what no shop has given to one."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(LARGEST)):
+        return None
+    return int(text) if int(text) <= LARGEST else None
 
 
 def _uuid(text: str) -> UUID:

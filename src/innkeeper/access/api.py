@@ -14,6 +14,8 @@ from innkeeper.access.http import (
     CurrentCaller,
     CurrentManager,
     Db,
+    Limit,
+    Offset,
     PropertyId,
     client_host,
     forget_session,
@@ -39,9 +41,6 @@ from innkeeper.access.sessions import SignedIn, csrf_token
 from innkeeper.domain.errors import NotAllowed, NotFound
 
 router = APIRouter(prefix="/api", tags=["Access"])
-
-Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
-Offset = Annotated[int, Query(ge=0, description="How many to pass over.")]
 
 
 @router.post("/session", summary="Sign in")
@@ -168,8 +167,8 @@ async def read_trail(
     database: Db,
     caller: CurrentManager,
     property_id: PropertyId,
-    entity_type: str | None = None,
-    entity_id: str | None = None,
+    entity_type: Annotated[str | None, Query(max_length=60)] = None,
+    entity_id: Annotated[str | None, Query(max_length=100)] = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> AuditPage:

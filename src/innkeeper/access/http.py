@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
@@ -221,3 +221,7 @@ PropertyId = Annotated[UUID, Depends(property_id)]
 Db = Annotated[Database, Depends(get_database)]
 CurrentAccess = Annotated[Access, Depends(get_access)]
 IfMatch = Annotated[int | None, Depends(if_match)]
+#: What every list takes; a data base counts no further than LARGEST in one column.
+LARGEST = 2**31 - 1
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+Offset = Annotated[int, Query(ge=0, le=LARGEST, description="How many to pass over.")]

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
-from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, PropertyId
+from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, Limit, Offset, PropertyId
 from innkeeper.channel_sync import (
     ari_repository,
     ari_work,
@@ -36,6 +36,7 @@ from innkeeper.channel_sync.schemas import (
     GoLiveIn,
     Page,
     PushIn,
+    QloAppsId,
     ReservationMappingOut,
     RoomTypeMappingIn,
     RoomTypeMappingOut,
@@ -50,9 +51,6 @@ from innkeeper.jobs import queue
 from innkeeper.jobs.leases import LeaseHeld
 
 router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
-
-Limit = Annotated[int, Query(ge=1, le=500)]
-Offset = Annotated[int, Query(ge=0)]
 
 
 def channels_of(request: Request) -> Channels:
@@ -247,7 +245,7 @@ async def get_run(request: Request, caller: CurrentManager, property_id: Propert
 
 @router.post("/bookings/{qloapps_id}/pull")
 async def pull_booking(
-    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, qloapps_id: int
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, qloapps_id: QloAppsId
 ) -> dict[str, Any]:
     """Fetch this one booking now."""
     channels = channels_of(request)
@@ -494,7 +492,7 @@ async def sync_logs(
     direction: str | None = None,
     operation: str | None = None,
     reservation_id: UUID | None = None,
-    qloapps_id: int | None = None,
+    qloapps_id: QloAppsId | None = None,
 ) -> Page[SyncLogOut]:
     """What was done, newest first."""
     async with channels_of(request).database.read() as session:

@@ -9,7 +9,7 @@ from innkeeper.access.http import CurrentFrontDesk, CurrentManager, PropertyId
 from innkeeper.channel_sync import explain, log_repository
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.replay import replay
-from innkeeper.channel_sync.schemas import ReplayIn, SyncLogOut
+from innkeeper.channel_sync.schemas import QloAppsId, ReplayIn, SyncLogOut
 from innkeeper.domain.errors import NotFound
 
 router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
 
 @router.get("/bookings/{qloapps_id}/explain")
 async def explain_booking(
-    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, qloapps_id: int
+    request: Request, caller: CurrentFrontDesk, property_id: PropertyId, qloapps_id: QloAppsId
 ) -> dict[str, Any]:
     """How this booking became what it is: each message, decision, push and trouble, with the row that says so."""
     async with channels_of(request).database.read() as session:

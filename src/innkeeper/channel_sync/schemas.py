@@ -2,11 +2,12 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from innkeeper.access.http import LARGEST
 from innkeeper.channel_sync.tables import (
     Attention,
     Block,
@@ -18,6 +19,9 @@ from innkeeper.channel_sync.tables import (
 )
 
 Item = TypeVar("Item")
+
+#: A number that QloApps gives to an order, a product or a hotel.
+QloAppsId = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 class Page(BaseModel, Generic[Item]):
@@ -160,8 +164,8 @@ class RoomTypeMappingIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     local_room_type_id: UUID
-    qloapps_product_id: int = Field(ge=1)
-    qloapps_hotel_id: int | None = Field(None, ge=1)
+    qloapps_product_id: QloAppsId
+    qloapps_hotel_id: QloAppsId | None = None
     sync_direction: str = "bidirectional"
 
 

@@ -47,7 +47,9 @@ CURRENCIES = frozenset(
     """.split()
 )
 
-_PLAIN = re.compile(r"-?\d{1,12}(\.\d{1,6})?")
+_PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,6})?")
+#: A sum of many such amounts still fits into its column.
+LARGEST_AMOUNT = Decimal("999999999999.99")
 
 
 def digits_of(currency: str) -> int:
@@ -79,7 +81,9 @@ def parse_amount(text: str | int | Decimal, currency: str, field: str = "amount"
     except InvalidOperation:
         amount = None
     if amount is None or not amount.is_finite():
-        raise Invalid.field(field, f"{text!r} is not an amount; write it like 105.00.")
+        raise Invalid.field(field, f"{str(text)[:40]!r} is not an amount; write it like 105.00.")
+    if abs(amount) > LARGEST_AMOUNT:
+        raise Invalid.field(field, f"{str(text)[:40]} is more than can be kept; {LARGEST_AMOUNT} is the most.")
     exact = quantize(amount, currency)
     if exact != amount:
         raise Invalid.field(field, f"{text} has more decimal places than {currency} has ({digits_of(currency)}).")

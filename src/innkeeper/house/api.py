@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
-from innkeeper.access.http import Db, IfMatch, PropertyId, require
+from innkeeper.access.http import Db, IfMatch, Limit, Offset, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
 from innkeeper.domain.money import check_currency
@@ -55,14 +55,14 @@ from innkeeper.storage.database import Tx
 
 router = APIRouter(prefix="/api", tags=["House"])
 
-Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
-Offset = Annotated[int, Query(ge=0, description="How many to pass over.")]
 FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 Manager = Annotated[Caller, Depends(require(Role.MANAGER))]
 Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
 
 #: The longest window of one answer, in nights.
 LONGEST_WINDOW = 800
+#: No night beyond is told: the calendar of the program ends soon after.
+LAST_DAY = date(2999, 12, 31)
 
 
 # --- property -------------------------------------------------------------------------------------------------------
@@ -619,6 +619,8 @@ async def _types(session: AsyncSession, property_id: UUID, room_type_id: UUID | 
 
 def _window(start: date | None, end: date | None, today: date) -> tuple[date, date]:
     first = start or today
+    if first > LAST_DAY:
+        raise Invalid.field("start", f"Nights are told up to {LAST_DAY}.")
     last = end or first + timedelta(days=30)
     if last <= first:
         raise Invalid.field("end", f"The end {last} must be after the start {first}; it is the first night left out.")

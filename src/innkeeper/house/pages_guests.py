@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from innkeeper.access.http import CurrentFrontDesk, Db
+from innkeeper.access.http import CurrentFrontDesk, Db, Offset
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.house import api, guests, repository
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, entries
@@ -30,7 +30,7 @@ async def show_list(
     hotel: Hotel,
     database: Db,
     q: Annotated[str, Query(max_length=200)] = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
 ) -> HTMLResponse:
     """Show the guests by name, all or those that the search finds."""
     found = await api.list_guests(database, hotel.id, caller, q, _PAGE, offset)

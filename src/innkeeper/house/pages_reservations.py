@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.access.http import CurrentFrontDesk, Db
+from innkeeper.access.http import CurrentFrontDesk, Db, Offset
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import StayStatus
@@ -53,7 +53,7 @@ async def show_list(
     show: Annotated[str, Query(max_length=20)] = "",
     first: Annotated[str, Query(alias="from", max_length=10)] = "",
     last: Annotated[str, Query(alias="to", max_length=10)] = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
 ) -> HTMLResponse:
     """Show the reservations by arrival; those of the past only when they are asked for."""
     async with database.read() as session:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from innkeeper.access.caller import Caller
-from innkeeper.access.http import CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
+from innkeeper.access.http import CurrentFrontDesk, CurrentManager, CurrentServer, Limit, Offset, PropertyId
 from innkeeper.domain.charge import PmsCode, RoomStatus
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import format_amount, parse_amount
@@ -35,9 +35,6 @@ from innkeeper.room_charge.schemas import Page as PageOf
 from innkeeper.room_charge.tables import PostingAttempt, PostingStatus, QueueStatus, RoomCharge
 
 router = APIRouter(prefix="/api/pms", tags=["room charge"])
-
-Limit = Annotated[int, Query(ge=1, le=500)]
-Offset = Annotated[int, Query(ge=0, le=2**31)]
 
 REPLAY = "Idempotent-Replay"
 

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Protocol
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -26,6 +26,7 @@ from innkeeper.web import api_docs, operations, sign_in
 from innkeeper.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from innkeeper.web.overview import Provider, overview_router
 from innkeeper.web.pages import STATIC, DescribeHotel, NavEntry, PageSettings, nameless_hotel
+from innkeeper.web.plain_text import refuse_unkeepable
 from innkeeper.web.problems import RESPONSES, install_handlers
 
 #: Bytes; addresses that take more (a signature) are named in `larger_bodies`.
@@ -87,6 +88,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         responses=RESPONSES,
+        dependencies=[Depends(refuse_unkeepable)],
     )
     access_http.install(app, database, passwords=passwords, property_ids=property_ids, secure_cookies=secure_cookies)
     app.state.keyring = keyring
