@@ -123,7 +123,8 @@ class Container:
         await queue.clear_events(tx, before=before, unpublished_before=before)
 
     async def prepare(self) -> None:
-        """Bring the schema up to date and make the first property. Raises migrate.SchemaNewer."""
+        """Bring the schema up to date and make the first property. Raises migrate.SchemaNewer, Unreachable."""
+        await self.database.reach()
         await migrate.upgrade(self.database)
         async with self.database.write() as tx:
             if not self.database.is_sqlite:

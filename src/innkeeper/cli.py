@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from innkeeper import bootstrap, cli_reports
 from innkeeper.access.caller import Caller
@@ -29,6 +30,7 @@ from innkeeper.room_charge import audit_day
 from innkeeper.room_charge import config as charge_config
 from innkeeper.settings import Settings, WrongSettings, load_settings
 from innkeeper.storage import migrate, secrets
+from innkeeper.storage.database import Unreachable, why
 from innkeeper.telemetry.logging import configure_logging
 
 app = typer.Typer(
@@ -60,8 +62,10 @@ def main() -> None:
         app()
     except WrongSettings as error:
         _stop(str(error), 2)
-    except (Failed, migrate.SchemaNewer, secrets.SecretUnreadable) as error:
+    except (Failed, migrate.SchemaNewer, secrets.SecretUnreadable, Unreachable) as error:
         _stop(str(error), 1)
+    except DBAPIError as error:
+        _stop(f"The data base did not do its part: {why(error)}. Nothing is half done; try again.", 1)
     except InnkeeperError as error:
         _stop(f"{error.detail} {error.action}", 1)
     except LeaseHeld:
@@ -115,8 +119,10 @@ def demo(
 ) -> None:
     """Run a whole hotel on this machine: Innkeeper, a simulated QloApps and OPERA, guests, clerk, waiters, auditor."""
     from innkeeper.demo import run_demo
+    from innkeeper.serving import check_address
 
     settings = _settings(data_dir=data)
+    check_address("127.0.0.1", port)
     asyncio.run(run_demo(settings, port=port, speed=speed))
 
 
@@ -140,7 +146,7 @@ def simulate(
     if system == "ota":
         run_ota(url, key, hotel_id, every)
     else:
-        run_simulator(system, port, _pairs(option or []), {n: float(v) for n, v in _pairs(fault or []).items()})
+        run_simulator(system, port, _pairs(option or []), _rates(fault or []))
 
 
 @db.command("upgrade")
@@ -165,6 +171,7 @@ def db_check() -> None:
     async def work() -> str | None:
         container = bootstrap.build(settings)
         try:
+            await container.database.reach()
             return await migrate.problem(container.database)
         finally:
             await container.aclose()
@@ -290,6 +297,7 @@ def explain(
     async def work() -> dict[str, Any]:
         container = bootstrap.build(settings)
         try:
+            await container.database.reach()
             async with container.database.read() as session:
                 if (number := _order_number(booking)) is not None:
                     return await channel_explain.explain_booking(session, property_id, number)
@@ -320,6 +328,7 @@ def replay(
     async def work() -> dict[str, Any]:
         container = bootstrap.build(settings)
         try:
+            await container.database.reach()
             return await replay_message(container.channels, property_id, log_id, as_new=as_new)
         finally:
             await container.aclose()
@@ -363,7 +372,7 @@ def doctor(
     property_id: PropertyOption = DEFAULT_PROPERTY,
     as_json: Json = False,
 ) -> None:
-    """Check settings, data base, audit trail, broker, mail server, QloApps and PMS; exit 1 if any of them fails."""
+    """Check settings, alerts, data base, audit trail, broker, mail server, QloApps and PMS; exit 1 if any fails."""
     from innkeeper.doctor import examine
 
     settings = _settings()
@@ -415,6 +424,16 @@ def _pairs(texts: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} must be NAME=VALUE.")
         pairs[name] = value
     return pairs
+
+
+def _rates(texts: list[str]) -> dict[str, float]:
+    rates = {}
+    for name, value in _pairs(texts).items():
+        try:
+            rates[name] = float(value)
+        except ValueError:
+            raise WrongSettings(f"--fault {name}={value}: the rate is a number from 0 to 1.") from None
+    return rates
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Examines an installation: what works, what does not, and what to do about it."""
 
+import asyncio
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,9 @@ from innkeeper.room_charge import mailing
 from innkeeper.room_charge.config import findings as charge_findings
 from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
+from innkeeper.storage.database import why
 from innkeeper.storage.secrets import SecretUnreadable
+from innkeeper.telemetry import alerts
 
 OK, WARNING, FAILED, OFF = "ok", "warning", "failed", "off"
 
@@ -37,13 +40,13 @@ class Finding:
 
 
 async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
-    """Examine settings, data base, trail, broker, mail, channel and PMS, each for itself; nothing is changed."""
+    """Examine settings, alerts, data base, trail, broker, mail, channel and PMS, each for itself; change nothing."""
     try:
         container = bootstrap.build(settings)
     except WrongSettings as error:
         return [Finding("settings", FAILED, str(error))]
     try:
-        found = [Finding("settings", OK, "Every setting can be used.")]
+        found = [Finding("settings", OK, "Every setting can be used."), await _alerts(settings)]
         database = await _database(container)
         found.append(database)
         if database.state != FAILED:
@@ -58,12 +61,23 @@ async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
         await container.aclose()
 
 
+async def _alerts(settings: Settings) -> Finding:
+    if not settings.alerts:
+        return Finding("alerts", OFF, "INNKEEPER_ALERT_URLS is not set; nobody is told outside the screens.")
+    wrong = await asyncio.to_thread(alerts.unusable, settings.alerts)
+    if wrong:
+        words = f"INNKEEPER_ALERT_URLS holds addresses that Apprise does not understand: {', '.join(wrong)}."
+        return Finding("alerts", FAILED, words)
+    count = len(settings.alerts)
+    return Finding("alerts", OK, f"{count} address{'' if count == 1 else 'es'} can be written to; nothing was sent.")
+
+
 async def _database(container: bootstrap.Container) -> Finding:
     try:
         await container.database.ping()
         problem = await migrate.problem(container.database)
     except (SQLAlchemyError, OSError) as error:
-        return Finding("database", FAILED, f"It does not answer: {type(error).__name__}.")
+        return Finding("database", FAILED, f"It does not answer: {why(error)}.")
     if problem:
         return Finding("database", FAILED, problem)
     kind = "SQLite" if container.database.is_sqlite else "PostgreSQL"
@@ -86,7 +100,7 @@ async def _broker(settings: Settings) -> Finding:
         connection = await aio_pika.connect(settings.rabbitmq_url, timeout=5)
         await connection.close()
     except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
-        return Finding("RabbitMQ", FAILED, f"It does not answer: {type(error).__name__}.")
+        return Finding("RabbitMQ", FAILED, f"It does not answer: {why(error)}.")
     return Finding("RabbitMQ", OK, "It answers.")
 
 

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+import socket
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from innkeeper import bootstrap
-from innkeeper.settings import Settings, load_settings
+from innkeeper.settings import Settings, WrongSettings, load_settings
+from innkeeper.storage import migrate
 from innkeeper.telemetry.logging import configure_logging
 
 #: Tells the server processes, which read their settings anew, whether the worker runs beside them.
@@ -17,15 +19,46 @@ _WITH_WORKER = "INNKEEPER_SERVE_WITH_WORKER"
 
 
 def serve(settings: Settings, *, host: str, port: int, processes: int, with_worker: bool) -> None:
-    """Serve until interrupted."""
-    if processes == 1:
-        app = bootstrap.web_app(bootstrap.build(settings), with_worker=with_worker)
-        uvicorn.run(app, host=host, port=port, **uvicorn_options())
-        return
-    os.environ[_WITH_WORKER] = "1" if with_worker else "0"
-    uvicorn.run(
-        "innkeeper.serving:process_app", factory=True, host=host, port=port, workers=processes, **uvicorn_options()
-    )
+    """Serve until interrupted.
+
+    Raises WrongSettings for an address that cannot be listened on, Unreachable and migrate.SchemaNewer, each before a
+    server stands that could only fall over it. A server that ends by a failure of its own is exit code 1.
+    """
+    check_address(host, port)
+    container = bootstrap.build(settings)
+    asyncio.run(_look(container))
+    try:
+        if processes == 1:
+            app = bootstrap.web_app(container, with_worker=with_worker)
+            uvicorn.run(app, host=host, port=port, **uvicorn_options())
+            return
+        os.environ[_WITH_WORKER] = "1" if with_worker else "0"
+        uvicorn.run(
+            "innkeeper.serving:process_app", factory=True, host=host, port=port, workers=processes, **uvicorn_options()
+        )
+    except SystemExit as stopped:
+        raise SystemExit(1 if stopped.code else 0) from None
+
+
+async def _look(container: bootstrap.Container) -> None:
+    """See that the data base answers and is none of a newer release; its connections belong to this loop and go."""
+    try:
+        await container.database.reach()
+        await migrate.refuse_newer(container.database)
+    finally:
+        await container.database.aclose()
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises WrongSettings when nobody can listen there: the port is taken, or the address is not this machine's."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise WrongSettings(f"Port {port} of {host} cannot be used: {error.strerror}. Choose another.") from None
 
 
 def process_app() -> FastAPI:

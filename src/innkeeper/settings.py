@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from innkeeper.domain.business_day import check_zone
+from innkeeper.domain.errors import Invalid
+from innkeeper.domain.money import check_currency
 from innkeeper.storage.database import async_url, sqlite_url
 from innkeeper.storage.secrets import Keyring, key_file
 
@@ -49,6 +53,23 @@ class Settings(BaseSettings):
     def _known_broker(cls, value: str | None) -> str | None:
         if value and not value.startswith(("amqp://", "amqps://")):
             raise ValueError("must begin with amqp:// or amqps://")
+        return value or None
+
+    @field_validator("property_timezone", "property_currency")
+    @classmethod
+    def _known_place(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            return check_zone(value) if info.field_name == "property_timezone" else check_currency(value)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+
+    @field_validator("public_url")
+    @classmethod
+    def _known_address(cls, value: str | None) -> str | None:
+        if value:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+                raise ValueError("must be the address that browsers use, such as https://innkeeper.example.com")
         return value or None
 
     @property

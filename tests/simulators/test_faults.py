@@ -145,6 +145,8 @@ async def test_the_dial_is_turned_over_the_socket_and_never_hits_its_own_endpoin
         assert (await http.get("/api/things")).status_code == 503
         assert (await http.get("/_simulator/faults")).json()["happened"] == {"maintenance": 1}
         assert (await http.put("/_simulator/faults", json={"rates": {"nonsense": 1}})).status_code == 422
+        unknown = await http.put("/_simulator/faults", json={"maintenance": 1.0})
+        assert (unknown.status_code, "maintenance" in unknown.json()["error"]) == (422, True)
         await http.put("/_simulator/faults", json={"calm": True, "next": [{"fault": "too_many", "path": "/b"}]})
         assert [(await http.get(path)).status_code for path in ("/a", "/b", "/b")] == [200, 429, 200]
         assert (await http.get("/_simulator/state")).json() == {"worked": worker.worked}

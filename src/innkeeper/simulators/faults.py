@@ -51,6 +51,8 @@ FAULTS = (
 )
 """Every fault, in the order in which the dice are thrown; besides ``slow`` at most one happens to a request."""
 
+_KEYS = frozenset({"rates", "slow_seconds", "late_seconds", "retry_after", "seed", "next", "calm"})
+
 DROP_EXTENSION = "innkeeper.drop"
 """Key in ``scope["extensions"]`` under which a server offers a callable that closes the connection."""
 
@@ -190,6 +192,8 @@ class FaultDial:
 
         ``next`` is a list of ``{"fault", "method"?, "path"?, "times"?}``. Raises UnknownFaultError.
         """
+        if unknown := sorted(set(wanted) - _KEYS):
+            raise UnknownFaultError(f"no such key: {', '.join(unknown)}; there are {', '.join(sorted(_KEYS))}")
         if wanted.get("calm"):
             self.calm()
         self.set(**dict(wanted.get("rates", {})))

@@ -1,6 +1,8 @@
 """Opens the data base and hands out transactions; the only place that commits."""
 
 import asyncio
+import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +11,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, event, insert, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
@@ -25,6 +27,15 @@ READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
 
 #: Seconds a writer waits for the other processes' writers before SQLite gives up.
 SQLITE_BUSY_SECONDS = 30
+
+#: What PostgreSQL says by a code to somebody whom it does not let in.
+_REFUSALS = {
+    "28000": "it does not let this user in",
+    "28P01": "it refuses the name or the password",
+    "3D000": "it has no data base of that name",
+    "53300": "it has too many connections already",
+    "57P03": "it is starting or stopping",
+}
 
 #: A connection to PostgreSQL that nobody used for so long may have been closed by a firewall or a restart.
 _IDLE_SECONDS = 5.0
@@ -90,6 +101,10 @@ class Tx:
                 await subscriber(self, each)
 
 
+class Unreachable(Exception):
+    """The data base does not answer; the text says why in a sentence for a person, without a password."""
+
+
 class Database:
     """The data base of an installation: `read()` and `write()` are the only ways in.
 
@@ -150,6 +165,17 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
+    async def reach(self) -> None:
+        """Return when the data base answers. Raises Unreachable, which says why it does not."""
+        try:
+            await self.ping()
+        except (SQLAlchemyError, OSError) as error:
+            place = self.url.database if self.is_sqlite else f"{self.url.host or 'localhost'}:{self.url.port or 5432}"
+            raise Unreachable(
+                f"The data base at {place} does not answer: {why(error)}. "
+                "See that it runs, and that INNKEEPER_DATABASE_URL is its address."
+            ) from error
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._reader.dispose()
@@ -170,6 +196,24 @@ def async_url(url: str) -> URL:
 def sqlite_url(folder: Path) -> str:
     """Return the address of the data base file inside a data folder."""
     return f"sqlite:///{folder.resolve() / 'innkeeper.db'}"
+
+
+def why(error: BaseException) -> str:
+    """Return in a few words why a data base or a server does not answer, without an address or a password."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    driver = error.__cause__ or error
+    state = getattr(driver, "sqlstate", None)
+    if state in _REFUSALS:
+        return _REFUSALS[state]
+    if isinstance(driver, TimeoutError):
+        return "it takes too long"
+    if isinstance(driver, OSError):
+        known = driver.errno is not None and driver.errno > 0  # the resolver's own numbers are below zero
+        return (os.strerror(driver.errno or 0) if known else driver.strerror or "no connection").lower()
+    if isinstance(driver, sqlite3.Error):
+        return str(driver)
+    return type(driver).__name__
 
 
 def is_contention(error: DBAPIError) -> bool:

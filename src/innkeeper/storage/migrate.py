@@ -41,12 +41,22 @@ async def problem(database: Database) -> str | None:
     return f"The schema is at {found or 'nothing'} and this release needs {HEAD}: run `innkeeper db upgrade`."
 
 
-def _upgrade(connection: Connection) -> None:
+async def refuse_newer(database: Database) -> None:
+    """Raises SchemaNewer when the schema is ahead of this release."""
+    async with database.engine.connect() as connection:
+        await connection.run_sync(_known_revision)
+
+
+def _known_revision(connection: Connection) -> str | None:
     found = _revision(connection)
-    if found == HEAD:
-        return
     if found is not None and found not in REVISIONS:
         raise SchemaNewer(f"The data base is at {found}, which a newer release wrote; start that release.")
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    if _known_revision(connection) == HEAD:
+        return
     # Starting where nothing has to be done is the usual case, and Alembic takes a third of a second to load.
     from alembic import command
     from alembic.config import Config

@@ -52,6 +52,15 @@ class Alerts:
         return sent
 
 
+def unusable(urls: Sequence[str]) -> list[str]:
+    """Return those of the addresses that no service understands, each by what stands before `://` and no more."""
+    with _apprise_lock:
+        import apprise
+
+        wrong = [url for url in urls if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None]
+    return [f"{url.partition('://')[0][:20]}://…" if "://" in url else "one without ://" for url in wrong]
+
+
 _apprise_lock = threading.Lock()
 
 
