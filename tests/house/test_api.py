@@ -1,80 +1,18 @@
 """The house over HTTP: shapes, roles, versions, and the wording of refusals."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
-import httpx2
 import pytest
 
-from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.domain.ids import new_id
-from innkeeper.house.api import router
-from tests.access.support import Inn, open_inn
+from tests.access.support import Inn
+from tests.house.desk import Desk, booking, desk_of
 from tests.house.hotel import Hotel, day
 
 pytestmark = pytest.mark.anyio
-
-
-class Desk:
-    """A client of the API with a token of one role."""
-
-    def __init__(self, client: httpx2.AsyncClient) -> None:
-        self.client = client
-
-    async def call(self, method: str, path: str, status: int = 200, **request: Any) -> Any:
-        """Send a request, expect its status and return the answer's JSON."""
-        response = await self.client.request(method, f"/api{path}", **request)
-        assert response.status_code == status, response.text
-        return response.json() if response.content else None
-
-
-@pytest.fixture
-async def inn(hotel: Hotel) -> Inn:
-    return open_inn(hotel.database, routers=[router])
-
-
-async def desk_of(inn: Inn, role: Role) -> Desk:
-    _, text = await inn.access.tokens.create(Caller.system(), f"the {role.label}", role)
-    transport = httpx2.ASGITransport(inn.app)
-    return Desk(
-        httpx2.AsyncClient(
-            transport=transport, base_url="http://inn.example", headers={"Authorization": f"Bearer {text}"}
-        )
-    )
-
-
-@pytest.fixture
-async def desk(inn: Inn) -> AsyncIterator[Desk]:
-    opened = await desk_of(inn, Role.FRONT_DESK)
-    yield opened
-    await opened.client.aclose()
-
-
-@pytest.fixture
-async def manager(inn: Inn) -> AsyncIterator[Desk]:
-    opened = await desk_of(inn, Role.MANAGER)
-    yield opened
-    await opened.client.aclose()
-
-
-@pytest.fixture
-async def admin(inn: Inn) -> AsyncIterator[Desk]:
-    opened = await desk_of(inn, Role.ADMIN)
-    yield opened
-    await opened.client.aclose()
-
-
-def booking(hotel: Hotel, first: int = 1, last: int = 3, **values: Any) -> dict[str, Any]:
-    return {
-        "check_in": str(day(first)),
-        "check_out": str(day(last)),
-        "primary_guest": {"name": "Rui Gomes", "email": "rui@example.com", "phone": "+351 911 111 111"},
-        "rooms": [{"room_type_id": str(hotel.double), "adults": 2}],
-        **values,
-    }
 
 
 async def test_a_reservation_reads_as_the_interface_says(hotel: Hotel, desk: Desk) -> None:

@@ -209,6 +209,8 @@ async def test_a_room_is_given_to_nobody_while_somebody_is_in_it(hotel: Hotel) -
     staying = await hotel.book(hotel.room(0, 1, room_type_id=hotel.suite))
     await hotel.do(reservations.check_in, staying)
     following = await hotel.book(hotel.room(1, 2, room_type_id=hotel.suite))
+    async with hotel.database.write() as tx:
+        (await reservations.properties.get(tx.session, hotel.id)).business_date = day(1)
     with pytest.raises(Conflict) as refused:
         await hotel.do(reservations.check_in, following)
     assert refused.value.code == "NO_ROOM_FREE"

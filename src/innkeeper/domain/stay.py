@@ -52,6 +52,12 @@ class Stay:
         """Yield the date of each night, first to last."""
         return (self.check_in + timedelta(days=n) for n in range(self.nights))
 
+    def taken_from(self, today: date, status: StayStatus | str) -> "Stay":
+        """Return the stay with the nights that it takes: a guest in house has tonight, whatever arrival is written."""
+        if status == StayStatus.CHECKED_IN and today < self.check_in:
+            return Stay(today, self.check_out)
+        return self
+
     def overlaps(self, other: "Stay") -> bool:
         """Whether the two stays share a night."""
         return self.check_in < other.check_out and other.check_in < self.check_out

@@ -63,8 +63,8 @@ def moves(lines: Collection["Line"], removed: Collection[ReservationRoom], today
         was = line.before
         before = None
         if was is not None and was.room_id is not None and was.status.holds_inventory:
-            before = (was.room_id, was.stay)
-        after = (line.room.id, line.draft.stay) if line.room is not None and line.holds else None
+            before = (was.room_id, was.stay.taken_from(today, was.status))
+        after = (line.room.id, line.taken(today)) if line.room is not None and line.holds else None
         if before == after:
             continue
         if before is not None:
@@ -116,7 +116,7 @@ async def _check_named(
 ) -> bool:
     wanted = {position: _wanted(line, lenient) for position, line in checked}
     ids = {room_id for room_id in wanted.values() if room_id is not None}
-    start = max(house.business_date, min(line.draft.stay.check_in for _, line in checked))
+    start = max(house.business_date, min(line.taken(house.business_date).check_in for _, line in checked))
     end = max(start, *(line.draft.stay.check_out for _, line in checked))
     rooms = await repository.rooms(tx.session, house.id, ids)
     busy: dict[UUID, dict[date, str]] = defaultdict(dict)
@@ -135,7 +135,9 @@ async def _check_named(
         if problem is None and room is not None:
             line.room = room
             if line.holds:
-                busy[room.id] |= dict.fromkeys(_ahead(line.draft.stay, house.business_date), "is named twice")
+                busy[room.id] |= dict.fromkeys(
+                    _ahead(line.taken(house.business_date), house.business_date), "is named twice"
+                )
         elif lenient:
             dropped |= line.draft.room_id is not None
         elif problem is not None:
@@ -158,7 +160,7 @@ def _problem(
         return "INVALID", f"Room {room.number} is of another type; book that type, or choose another room."
     if not line.holds:
         return None
-    nights = _ahead(line.draft.stay, today)
+    nights = _ahead(line.taken(today), today)
     taken = [night for night in nights if night in busy[room.id]]
     if taken:
         return "ROOM_TAKEN", f"Room {room.number} {busy[room.id][taken[0]]} on {listed(taken)}."
@@ -180,7 +182,7 @@ async def _take_free(
     tx: Tx, house: Property, position: int, line: "Line", lines: Collection["Line"], lenient: bool
 ) -> None:
     assert line.draft.room_type_id is not None  # noqa: S101
-    start = max(line.draft.stay.check_in, house.business_date)
+    start = max(line.taken(house.business_date).check_in, house.business_date)
     end = max(line.draft.stay.check_out, start)
     picked = {other.room.id for other in lines if other.room is not None}
     free = await repository.free_rooms(tx.session, line.draft.room_type_id, start, end)

@@ -1,16 +1,23 @@
 """Works out what can be sold: per room type and night the rooms, less those booked and those under maintenance."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.house import repository
+
+#: Nights with a longer gap between them are not counted in one window.
+_APART = timedelta(days=366)
+
+#: Stands for all stays together where closed rooms are counted one by one.
+STAYS = "stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,58 @@ async def load(
     """Return the availability of these types; the nights of reservation `without` count as not booked."""
     rows = await repository.inventory(session, room_type_ids, start, end, without)
     return counted(rows, room_type_ids, start, end)
+
+
+async def free_on(
+    session: AsyncSession, nights: Collection[tuple[UUID, date]], *, without: UUID | None = None, booked: bool = True
+) -> Counter[tuple[UUID, date]]:
+    """Return what is available of a type on each of these nights; without `booked` as if nobody had booked.
+
+    Nights that lie far apart are asked for apart, so that one booking in a distant year costs no more than another.
+    """
+    free: Counter[tuple[UUID, date]] = Counter()
+    if not nights:
+        return free
+    types = {room_type_id for room_type_id, _ in nights}
+    dates = sorted({night for _, night in nights})
+    cuts = [0, *(n for n in range(1, len(dates)) if dates[n] - dates[n - 1] > _APART), len(dates)]
+    for first, last in pairwise(cuts):
+        window = await load(session, types, dates[first], dates[last - 1] + timedelta(days=1), without=without)
+        for room_type_id, counts in window.types.items():
+            each = counts.available if booked else [counts.total - closed for closed in counts.maintenance]
+            free.update({(room_type_id, night): count for night, count in zip(window.nights, each, strict=True)})
+    return free
+
+
+async def short_nights(session: AsyncSession, room_type_id: UUID, start: date, end: date) -> list[date]:
+    """Return the nights from `start` to `end` (exclusive) on which more is booked than is there.
+
+    Only dates at which something changes are looked at, so that an end in a distant year costs nothing.
+    """
+    rows = await repository.inventory(session, [room_type_id], start, end)
+    return await asyncio.to_thread(_short, rows, start, end)
+
+
+def _short(rows: Sequence[Any], start: date, end: date) -> list[date]:
+    total = sum(count for kind, _, _, _, count in rows if kind == repository.ROOMS)
+    steps: dict[date, list[tuple[Any, int]]] = defaultdict(list)
+    for kind, _, room, dates, count in rows:
+        if kind == repository.ROOMS:
+            continue
+        what = STAYS if kind == repository.STAY else room
+        for at in range(0, len(dates), 20):
+            steps[max(start, date.fromisoformat(dates[at : at + 10]))].append((what, count))
+            steps[date.fromisoformat(dates[at + 10 : at + 20])].append((what, -count))
+    standing: Counter[Any] = Counter()
+    short: list[date] = []
+    changes = sorted(steps)
+    for night, following in pairwise([*changes, end]):
+        for what, step in steps[night]:
+            standing[what] += step
+        closed = sum(count if what is None else min(count, 1) for what, count in standing.items() if what != STAYS)
+        if standing[STAYS] > total - min(total, closed):
+            short += [night + timedelta(days=n) for n in range((min(following, end) - night).days)]
+    return short
 
 
 async def document(session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date) -> bytes:

@@ -16,7 +16,7 @@ from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import spread
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import assignment, events, guest_repository, overbooking, rates, repository
+from innkeeper.house import assignment, begun, events, guest_repository, overbooking, rates, repository
 from innkeeper.house.booking_checks import check
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
@@ -69,6 +69,10 @@ class Line:
         """Whether the room takes nights from what can be sold."""
         return self.draft.status.holds_inventory
 
+    def taken(self, today: date) -> Stay:
+        """Return the stay with the nights that it takes."""
+        return self.draft.stay.taken_from(today, self.draft.status)
+
 
 @dataclass(slots=True)
 class Touched:
@@ -110,10 +114,12 @@ async def write(
     flags = set(draft.flags) - HOUSE_FLAGS
     with _one_flush(session):
         types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
-        check(draft, house, types, guest, reservation, rules=terms.rules)
-        assert guest is not None  # noqa: S101  (the check refuses a draft without one)
         lines = _lines(draft, types, reservation)
         removed = _removed(lines, reservation)
+        if terms.rules:
+            begun.protect(reservation, draft, lines, removed, house.business_date)
+        check(draft, house, types, guest, reservation, rules=terms.rules)
+        assert guest is not None  # noqa: S101  (the check refuses a draft without one)
         await _price(tx, house, draft, lines, terms)
         await overbooking.check(tx, house, lines, _rows(reservation), reservation_id, short=terms.short)
         if await assignment.choose(tx, house, lines, reservation_id, lenient=terms.lenient):
@@ -127,7 +133,8 @@ async def write(
         if keep:
             session.add(reservation)
     moves = assignment.moves(lines, removed, house.business_date)
-    touched, judged = _touched(lines, removed), _touched(lines, removed, arrivals=True)
+    touched = _touched(lines, removed, house.business_date)
+    judged = _touched(lines, removed, house.business_date, arrivals=True)
     changed = _apply_rows(reservation, lines, removed)
     if not created and judged.start and judged.end:
         await session.flush()
@@ -177,7 +184,7 @@ async def write_many(
         changed = _apply_rows(reservation, lines, [])
         changed |= _apply_head(reservation, draft, guest, total, set(draft.flags) - HOUSE_FLAGS)
         made.append(reservation)
-        announced.append(_event(reservation, changed, _touched(lines, []), origin, created=True))
+        announced.append(_event(reservation, changed, _touched(lines, [], house.business_date), origin, created=True))
     await _insert(session, made)
     await tx.announce_all(announced)
     return made
@@ -317,22 +324,25 @@ async def _price(tx: Tx, house: Property, draft: ReservationDraft, lines: list[L
             line.amount = part
 
 
-def _touched(lines: Iterable[Line], removed: Iterable[ReservationRoom], *, arrivals: bool = False) -> Touched:
+def _touched(
+    lines: Iterable[Line], removed: Iterable[ReservationRoom], today: date, *, arrivals: bool = False
+) -> Touched:
     """Return where what is free has changed; with `arrivals` also where a guest who came now has his room for sure."""
     touched = Touched()
     for line in lines:
         was = line.before
         held_before = was is not None and was.status.holds_inventory
         arrived = arrivals and was is not None and was.status != line.draft.status
-        if not line.moved and held_before == line.holds and not arrived:
+        early = was is not None and was.stay.taken_from(today, was.status) != line.taken(today)
+        if not line.moved and held_before == line.holds and not arrived and not early:
             continue
         if line.holds:
-            touched.add(line.draft.room_type_id, line.draft.stay)
+            touched.add(line.draft.room_type_id, line.taken(today))
         if was is not None and held_before:
-            touched.add(was.room_type_id, was.stay)
+            touched.add(was.room_type_id, was.stay.taken_from(today, was.status))
     for row in removed:
         if StayStatus(row.status).holds_inventory:
-            touched.add(row.room_type_id, Stay(row.check_in, row.check_out))
+            touched.add(row.room_type_id, Stay(row.check_in, row.check_out).taken_from(today, row.status))
     return touched
 
 

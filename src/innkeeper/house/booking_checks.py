@@ -98,6 +98,8 @@ def _check_dates(errors: Errors, field: str, room: RoomDraft, before: Reservatio
     if room.stay.nights > MAX_NIGHTS:
         sentence = f"{room.stay.nights} nights is more than the {MAX_NIGHTS} that one booking can have."
         errors.add(f"{field}.check_out", sentence)
+    if before is None or before.check_out != room.stay.check_out:
+        errors.horizon(f"{field}.check_out", room.stay.check_out, today)
     kept = before is not None and before.check_in == room.stay.check_in
     if room.stay.check_in < today and not kept:
         errors.add(f"{field}.check_in", f"Arrival {room.stay.check_in} is past; the business date is {today}.")

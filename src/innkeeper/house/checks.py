@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import date, timedelta
 
 from innkeeper.domain.errors import FieldError, Invalid
 
@@ -14,6 +15,10 @@ _EMAIL = re.compile(rf"(?:{_WORD})+(?:\.(?:{_WORD})+)*@[^\W_](?:[^\W_]|-)*(?:\.[
 EMAIL_LENGTH = 128
 _PHONE = re.compile(r"[+0-9][0-9 ()./-]*(?:\s*(?:ext|x)\.?\s*\d{1,6})?", re.IGNORECASE)
 _ROOM_NUMBER = re.compile(r"[^\W_](?:[\w .\-/]*[\w])?")
+
+
+#: Nobody books or closes a room further ahead: a later date was mistyped.
+HORIZON_YEARS = 5
 
 
 class Errors:
@@ -43,6 +48,12 @@ class Errors:
         if has_control_characters(value, lines=lines):
             self.add(field, "This holds control characters; type it again without them.")
 
+    def horizon(self, field: str, value: date, today: date) -> None:
+        """Note a date beyond the years that the house plans for."""
+        last = horizon(today)
+        if value > last:
+            self.add(field, f"{value} is more than {HORIZON_YEARS} years ahead; the house plans until {last}.")
+
     def email(self, field: str, value: str | None) -> None:
         """Note an address to which no mail can be sent."""
         if value is None or not value.strip():
@@ -62,6 +73,11 @@ class Errors:
         """Note a text that cannot stand on a door."""
         if len(value) > 20 or _ROOM_NUMBER.fullmatch(value) is None:
             self.add(field, "A room number has 1 to 20 letters, digits, spaces, dots, dashes or strokes, such as 412.")
+
+
+def horizon(today: date) -> date:
+    """Return the last date that the house plans for."""
+    return today + timedelta(days=HORIZON_YEARS * 365 + HORIZON_YEARS // 4)
 
 
 def has_control_characters(value: str, *, lines: bool = False) -> bool:

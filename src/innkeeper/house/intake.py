@@ -213,6 +213,9 @@ def _following(
     """Let a room whose date is the reservation's old one follow to the new one."""
     if row is None:
         return body
+    if _has_left_before(row.status, reservation):
+        own_dates = {"check_in": body.check_in or row.check_in, "check_out": body.check_out or row.check_out}
+        return body.model_copy(update=own_dates)
     update: dict[str, date] = {}
     for name, old, new in (
         ("check_in", reservation.check_in, dates[0]),
@@ -230,9 +233,14 @@ def _moved(room: RoomDraft, reservation: Reservation, dates: tuple[date, date]) 
     check_in = dates[0] if room.stay.check_in == reservation.check_in else room.stay.check_in
     check_out = dates[1] if room.stay.check_out == reservation.check_out else room.stay.check_out
     stay = Stay(check_in, check_out)
-    if room.status is StayStatus.CANCELLED or stay == room.stay:
+    if room.status is StayStatus.CANCELLED or stay == room.stay or _has_left_before(room.status, reservation):
         return room
     return replace(room, stay=stay, amount=None)
+
+
+def _has_left_before(status: str, reservation: Reservation) -> bool:
+    """Whether the room is one that was left while others go on: new dates of the reservation are theirs."""
+    return status == StayStatus.CHECKED_OUT and reservation.status != StayStatus.CHECKED_OUT
 
 
 def _wants_reopened(body: ReservationIn, reservation: Reservation) -> bool:

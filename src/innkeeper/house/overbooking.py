@@ -43,12 +43,7 @@ async def check(
     more = {night for night, count in wanted.items() if count > held[night]}
     if not more:
         return
-    types = {room_type_id for room_type_id, _ in wanted}
-    start, last = min(night for _, night in wanted), max(night for _, night in wanted)
-    window = await availability.load(tx.session, types, start, last + timedelta(days=1), without=reservation_id)
-    free = Counter(
-        {(t, night): n for t in types for night, n in zip(window.nights, window.types[t].available, strict=True)}
-    )
+    free = await availability.free_on(tx.session, wanted, without=reservation_id)
     lacking: list[tuple[Line, list[date]]] = []
     for line in sorted(lines, key=lambda line: (line.moved, line.overbooked)):
         if not line.holds:
@@ -74,17 +69,12 @@ async def mark(tx: Tx, house: Property, bookings: Sequence[Collection["Line"]]) 
     every = {night for lines in wanted for _, nights in lines for night in nights}
     if not every:
         return
-    types = {room_type_id for room_type_id, _ in every}
-    start = min(night for _, night in every)
-    end = max(night for _, night in every) + timedelta(days=1)
-    window = await availability.load(tx.session, types, start, end)
-    free = {room_type_id: window.types[room_type_id].available for room_type_id in types}
+    free = await availability.free_on(tx.session, every)
     for lines in wanted:
         for line, nights in lines:
-            for room_type_id, night in nights:
-                left = free[room_type_id]
-                left[(night - start).days] -= 1
-                if left[(night - start).days] < 0:
+            for night in nights:
+                free[night] -= 1
+                if free[night] < 0:
                     line.overbooked = True
 
 
@@ -130,13 +120,12 @@ async def settle(
 async def _free_for(tx: Tx, house: Property, judged: Collection[ReservationRoom]) -> Counter[_Night]:
     """Return what is free for the judged stays: all rooms, less maintenance, less other stays that have a room."""
     types = {row.room_type_id for row in judged if row.room_type_id}
-    start = max(house.business_date, min(row.check_in for row in judged))
-    end = max(row.check_out for row in judged)
-    window = await availability.load(tx.session, types, start, end)
-    free: Counter[_Night] = Counter()
-    for room_type_id, counts in window.types.items():
-        for night, closed in zip(window.nights, counts.maintenance, strict=True):
-            free[room_type_id, night] = counts.total - closed
+    nights = {night for row in judged for night in _nights_of(row, house.business_date)}
+    free = await availability.free_on(tx.session, nights, booked=False)
+    if not nights:
+        return free
+    start = min(night for _, night in nights)
+    end = max(night for _, night in nights) + timedelta(days=1)
     ours = {row.id for row in judged}
     for row in await repository.holding_rooms(tx.session, types, start, end):
         if row.id not in ours and not row.overbooked:
@@ -166,7 +155,7 @@ async def _announce(tx: Tx, rows: Collection[ReservationRoom], origin: str, with
 def _nights_of(row: ReservationRoom, today: date) -> Iterable[_Night]:
     if row.room_type_id is None:
         return ()
-    room_type_id, stay = row.room_type_id, Stay(row.check_in, row.check_out)
+    room_type_id, stay = row.room_type_id, Stay(row.check_in, row.check_out).taken_from(today, row.status)
     return ((room_type_id, night) for night in stay.each_night() if night >= today)
 
 
@@ -174,7 +163,7 @@ def _nights(line: "Line", today: date) -> Iterable[_Night]:
     room_type_id = line.draft.room_type_id
     if room_type_id is None:
         return ()
-    return ((room_type_id, night) for night in line.draft.stay.each_night() if night >= today)
+    return ((room_type_id, night) for night in line.taken(today).each_night() if night >= today)
 
 
 def _refuse(lines: Collection["Line"], lacking: list[tuple["Line", list[date]]]) -> None:

@@ -257,10 +257,18 @@ async def out_of_order(session: AsyncSession, room_ids: Collection[UUID], start:
 ROOMS, STAY, CLOSED = "rooms", "stay", "closed"
 
 
+# A guest in house takes tonight, whatever arrival is written: a channel may tell that somebody came early.
 _INVENTORY = """
-    SELECT 'stay' AS kind, room_type_id, NULL AS room_id, {joined}({check_in} || {check_out}, '') AS dates, 1 AS units
+    WITH today AS (
+        SELECT max(h.business_date) AS night FROM hotel_settings h JOIN room_types t ON t.property_id = h.id
+         WHERE t.id IN :types
+    )
+    SELECT 'stay' AS kind, room_type_id, NULL AS room_id, {joined}(
+           CASE WHEN status = 'Checked-in' AND check_in > (SELECT night FROM today)
+                THEN (SELECT {night} FROM today) ELSE {check_in} END || {check_out}, '') AS dates, 1 AS units
       FROM reservation_rooms
-     WHERE room_type_id IN :types AND check_out > :start AND check_in < :end AND status IN :holding {but}
+     WHERE room_type_id IN :types AND check_out > :start AND status IN :holding {but}
+       AND (check_in < :end OR status = 'Checked-in' AND (SELECT night FROM today) < :end)
      GROUP BY room_type_id
     UNION ALL
     SELECT 'closed', room_type_id, room_id, {start} || {end}, coalesce(units, 1)
@@ -272,7 +280,7 @@ _INVENTORY = """
      WHERE room_type_id IN :types AND deleted_at IS NULL
      GROUP BY room_type_id
 """
-_DATES = {"check_in": "check_in", "check_out": "check_out", "start": "start", "end": '"end"'}
+_DATES = {"check_in": "check_in", "check_out": "check_out", "start": "start", "end": '"end"', "night": "night"}
 #: How each data base joins texts, and how it writes a date as ISO 8601; SQLite keeps dates as that.
 _DIALECTS = {
     "sqlite": {"joined": "group_concat", **_DATES},
@@ -451,11 +459,14 @@ async def history(session: AsyncSession, property_id: UUID, reservation_id: UUID
 async def holding_rooms(
     session: AsyncSession, room_type_ids: Collection[UUID], start: date, end: date
 ) -> list[ReservationRoom]:
-    """Return the rooms of reservations that hold any of the nights from `start` to `end` (exclusive)."""
+    """Return the rooms of reservations that hold any of the nights from `start` to `end` (exclusive).
+
+    Guests in house are among them whatever arrival is written, since they take tonight.
+    """
     query = select(ReservationRoom).where(
         ReservationRoom.room_type_id.in_(room_type_ids),
         ReservationRoom.check_out > start,
-        ReservationRoom.check_in < end,
+        or_(ReservationRoom.check_in < end, ReservationRoom.status == StayStatus.CHECKED_IN),
         ReservationRoom.status.in_(HOLDING),
     )
     return list(await session.scalars(query))
@@ -473,14 +484,6 @@ async def any_overbooked(session: AsyncSession, room_type_ids: Collection[UUID],
         )
     )
     return bool(await session.scalar(query))
-
-
-async def last_departure(session: AsyncSession, room_type_id: UUID) -> date | None:
-    """Return when the last stay of this type ends."""
-    query = select(func.max(ReservationRoom.check_out)).where(
-        ReservationRoom.room_type_id == room_type_id, ReservationRoom.status.in_(HOLDING)
-    )
-    return await session.scalar(query)
 
 
 async def holds_room_type(session: AsyncSession, room_type_id: UUID, since: date) -> bool:

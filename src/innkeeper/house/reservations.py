@@ -9,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import Conflict, Invalid, NotFound, StaleVersion
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import booking, events, folios, properties, repository
+from innkeeper.house import begun, booking, events, folios, properties, repository
 from innkeeper.house.booking import Terms
 from innkeeper.house.model import ReservationDraft, RoomDraft
 from innkeeper.house.tables import Guest, Property, Reservation, ReservationRoom
 from innkeeper.storage.database import Tx
+
+#: The origin of what is done at the desk; anybody else's word is of something that has happened already.
+HOUSE = "house"
 
 
 async def create(
@@ -68,7 +71,7 @@ async def change(
     Where nothing differs nothing is written and nothing announced.
 
     `overbook` and `force` as in `create`; a forced room that names no physical room keeps the one it has. Raises
-    NotFound, StaleVersion and what `create` raises.
+    NotFound, StaleVersion, Conflict (`IN_HOUSE`, `CHECKED_OUT`) and what `create` raises.
     """
     terms = Terms(origin, short=overbook or force, rules=not force, lenient=force)
     house = await properties.get(tx.session, property_id)
@@ -122,21 +125,26 @@ async def check_in(
     expected_version: int | None = None,
     origin: str = "house",
 ) -> Reservation:
-    """Check guests in: all who have not arrived, or the rooms of the reservation that `rooms` maps to physical rooms.
+    """Check guests in: all who are due, or the rooms of the reservation that `rooms` maps to physical rooms.
 
-    Where no physical room is named and none is assigned, a free one is taken. Raises NotFound, StaleVersion, Invalid,
-    Conflict (`ROOM_TAKEN`, `NO_ROOM_FREE`, `NOTHING_TO_CHECK_IN`).
+    Where no physical room is named and none is assigned, a free one is taken. At the desk nobody arrives before his
+    arrival date. Raises NotFound, StaleVersion, Invalid, Conflict (`ROOM_TAKEN`, `NO_ROOM_FREE`, `TOO_EARLY`,
+    `NOTHING_TO_CHECK_IN`).
     """
     house = await properties.get(tx.session, property_id)
     reservation = await _held(tx.session, property_id, reservation_id, (), expected_version)
-    waiting = {room.id for room in reservation.rooms if room.status == StayStatus.CONFIRMED}
-    chosen = dict.fromkeys(waiting) if rooms is None else dict(rooms)
+    waiting = {room.id: room for room in reservation.rooms if room.status == StayStatus.CONFIRMED}
+    due = [key for key, room in waiting.items() if room.check_in <= house.business_date]
+    chosen = dict.fromkeys(due or waiting) if rooms is None else dict(rooms)
     _must_be_rooms(reservation, chosen)
-    if not waiting & chosen.keys():
+    if not waiting.keys() & chosen.keys():
         raise Conflict(
             f"{reservation.confirmation} is {reservation.status}; nobody is left to check in.",
             code="NOTHING_TO_CHECK_IN",
         )
+    early = [room for key, room in waiting.items() if key in chosen and key not in due]
+    if early and origin == HOUSE:
+        raise begun.too_early(reservation, Stay(early[0].check_in, early[0].check_out), house.business_date)
     arriving = [
         replace(room, status=StayStatus.CHECKED_IN, room_id=chosen[room.id] or room.room_id)
         if room.id in chosen and room.id in waiting

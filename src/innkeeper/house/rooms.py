@@ -170,6 +170,7 @@ async def add_maintenance(
         errors.add("room_id", "Name one room, or a room type with the number of units.")
     if end <= start:
         errors.add("end", f"The end {end} must be after the start {start}; the night of the end is open again.")
+    errors.horizon("end", end, house.business_date)
     errors.text("reason", reason, 500)
     errors.raise_any()
     if room_id is not None:
@@ -288,10 +289,7 @@ async def _must_be_unused(tx: Tx, house: Property, going: Room) -> None:
 
 
 async def _must_be_enough(tx: Tx, house: Property, room_type_id: UUID) -> None:
-    last = await repository.last_departure(tx.session, room_type_id)
-    if last is None or last <= house.business_date:
-        return
-    short = await _short_nights(tx, house, room_type_id, house.business_date, last)
+    short = await _short_nights(tx, house, room_type_id, house.business_date, _ALWAYS)
     if short:
         raise Conflict(
             f"Without this room its type is short on {listed(short)}.",
@@ -304,9 +302,7 @@ async def _short_nights(tx: Tx, house: Property, room_type_id: UUID, start: date
     start = max(start, house.business_date)
     if start >= end:
         return []
-    window = await availability.load(tx.session, [room_type_id], start, end)
-    nights = zip(window.nights, window.types[room_type_id].available, strict=True)
-    return [night for night, available in nights if available < 0]
+    return await availability.short_nights(tx.session, room_type_id, start, end)
 
 
 async def _flush(tx: Tx, code: str, sentence: str, field: str) -> None:
