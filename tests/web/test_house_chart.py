@@ -234,3 +234,19 @@ def test_a_stay_lies_in_a_line_of_its_own_where_it_overlaps() -> None:
     ]
     row = board._row(UUID(int=2), "101", bars, [day(n) for n in range(7)])
     assert len(row.lanes) == 2
+
+
+async def test_the_price_that_the_chart_tells_for_a_channels_stay_is_the_one_that_is_stored(house: House) -> None:
+    hotel = house.hotel
+    draft = hotel.draft(hotel.room(1, 3, amount=Decimal("61.00")), source="Booking.com", channel="Booking.com")
+    async with hotel.database.write() as tx:
+        stay = await reservations.create(tx, hotel.id, draft, force=True, origin="qloapps")
+    async with house.desk() as desk:
+        told = await desk.client.get(f"{at(stay)}/price", params=to(hotel, "101", 1, 4))
+        assert "€151.00 €90.00 more" in words_of(told.text)
+        await desk.send(f"{at(stay)}/move", to(hotel, "101", 1, 4, version=1, **{"from": "chart"}))
+        assert (await hotel.load(stay)).total_amount == Decimal("151.00")
+        told = await desk.client.get(f"{at(stay)}/price", params=to(hotel, "102", 1, 3))
+        assert "€61.00 €90.00 less" in words_of(told.text)
+        await desk.send(f"{at(stay)}/move", to(hotel, "102", 1, 3, version=2, **{"from": "chart"}))
+    assert (await hotel.load(stay)).total_amount == Decimal("61.00")

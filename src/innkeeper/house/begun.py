@@ -101,7 +101,7 @@ def _in_house(reservation: Reservation, row: ReservationRoom, field: str, why: s
         f"{_room(row)} of {reservation.confirmation} {why}; its guest is in house.",
         "IN_HOUSE",
         field,
-        "Check the guest out to end the stay, or change its departure. A check-in by mistake is taken back the same day.",
+        "Check the guest out to end the stay, or change its departure; take a mistaken check-in back on its day.",
     )
 
 

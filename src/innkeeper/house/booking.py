@@ -12,11 +12,10 @@ from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.business_day import utc_now
-from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
+from innkeeper.domain.errors import Invalid
 from innkeeper.domain.ids import new_id
-from innkeeper.domain.money import spread
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import assignment, begun, events, guest_repository, overbooking, rates, repository
+from innkeeper.house import assignment, begun, events, guest_repository, overbooking, pricing, repository, sold
 from innkeeper.house.booking_checks import check
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
@@ -51,6 +50,8 @@ class Line:
     room_type: RoomType | None
     room: Room | None = None
     amount: Decimal = Decimal(0)
+    #: Prices by night to remember, where the stay was sold elsewhere and is moved here.
+    sold: dict[str, str] | None = None
     overbooked: bool = False
 
     @property
@@ -120,7 +121,7 @@ async def write(
             begun.protect(reservation, draft, lines, removed, house.business_date)
         check(draft, house, types, guest, reservation, rules=terms.rules)
         assert guest is not None  # noqa: S101  (the check refuses a draft without one)
-        await _price(tx, house, draft, lines, terms)
+        await pricing.price(tx, house, draft, lines, rules=terms.rules, promised=sold.elsewhere(reservation))
         await overbooking.check(tx, house, lines, _rows(reservation), reservation_id, short=terms.short)
         if await assignment.choose(tx, house, lines, reservation_id, lenient=terms.lenient):
             flags.add(assignment.ROOM_TAKEN_FLAG)
@@ -282,48 +283,6 @@ def _removed(lines: Collection[Line], reservation: Reservation | None) -> list[R
     return [row for row in _rows(reservation) if id(row) not in kept]
 
 
-async def _price(tx: Tx, house: Property, draft: ReservationDraft, lines: list[Line], terms: Terms) -> None:
-    """Give each line its amount, and refuse stays that the rates forbid."""
-    unpriced: list[Line] = []
-    for line in lines:
-        if line.draft.amount is not None:
-            line.amount = line.draft.amount
-        elif not line.moved and line.before is not None and line.before.amount is not None:
-            line.amount = line.before.amount
-        else:
-            unpriced.append(line)
-    judged = [line for line in lines if terms.rules and line.moved and line.holds and line.room_type]
-    asked = [line for line in {id(line): line for line in (*unpriced, *judged)}.values() if line.room_type]
-    if not asked:
-        return
-    start = min(line.draft.stay.check_in for line in asked)
-    end = max(line.draft.stay.check_out for line in asked)
-    ids = {line.room_type.id for line in asked if line.room_type}
-    nights = await repository.rate_nights(tx.session, ids, start, end)
-    refused = [
-        FieldError(f"rooms[{position}]", sentence)
-        for position, line in enumerate(lines)
-        if line in judged and line.room_type
-        for sentence in rates.refusals(line.room_type, line.draft.stay, nights)
-    ]
-    if refused:
-        raise RuleRefused(
-            refused[0].message,
-            code="STAY_RULES",
-            action="Choose other dates or another room type, or have a manager change the rules of these nights.",
-            errors=refused,
-        )
-    for line in unpriced:
-        if line.room_type is not None:
-            line.amount = rates.quote(house, line.room_type, line.draft.stay, nights).gross
-    if unpriced and draft.total_amount is not None:
-        rest = draft.total_amount - sum((line.amount for line in lines if line not in unpriced), Decimal(0))
-        if rest < 0:
-            raise Invalid.field("total_amount", "The rooms with an amount cost more than the total.")
-        for line, part in zip(unpriced, spread(rest, [line.amount for line in unpriced], draft.currency), strict=True):
-            line.amount = part
-
-
 def _touched(
     lines: Iterable[Line], removed: Iterable[ReservationRoom], today: date, *, arrivals: bool = False
 ) -> Touched:
@@ -353,6 +312,8 @@ def _apply_rows(reservation: Reservation, lines: list[Line], removed: list[Reser
     for line in lines:
         differs = assign(line.row, _columns(line))
         changed |= {f"rooms.{name}" for name in differs}
+        if line.sold is not None:
+            line.row.night_amounts = line.sold
         if "room_type_id" in differs or line.before is None:
             line.row.room_type = line.room_type
         if "room_id" in differs or line.before is None:

@@ -18,7 +18,8 @@ class RoomDraft:
 
     `room_type_id` may be None only for a booking from a channel whose room type has no mapping; `label` then says what
     was booked. `amount` is for the whole stay of this room, tax included; None leaves it as it is where dates and type
-    stay the same, and otherwise has it worked out from the rates.
+    stay the same, and otherwise has it worked out from the rates; of a stay that was sold elsewhere only the added
+    nights, while those that stay keep their price.
     """
 
     room_type_id: UUID | None

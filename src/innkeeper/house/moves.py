@@ -67,7 +67,7 @@ def body(reservation: Reservation, row: ReservationRoom, place: Place, *, overbo
                 "room_id": place.room_id,
                 "check_in": place.check_in,
                 "check_out": place.check_out,
-                "amount": place.amount or _kept_amount(row),
+                "amount": place.amount,
             }
         rooms.append(ReservationRoomIn(**values))
     return ReservationIn(rooms=rooms, overbook=overbook)
@@ -116,8 +116,3 @@ def place_of(fields: dict[str, str]) -> Place:
     for name, sentence in wrong.items():
         raise Invalid.field(name, sentence)
     return Place(**values, amount=fields.get("amount") or None)
-
-
-def _kept_amount(row: ReservationRoom) -> str | None:
-    """Return the price of a booking whose room type was not known: what the channel sold it for stands."""
-    return f"{row.amount:f}" if row.room_type_id is None else None

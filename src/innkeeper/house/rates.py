@@ -106,7 +106,12 @@ async def put(
 
 def quote(house: Property, room_type: RoomType, stay: Stay, nights: RateNights) -> Quote:
     """Price one room: each night at its own price or else the type's, summed, taxed, rounded once."""
-    prices = tuple((night, price_of(room_type, nights.get((room_type.id, night)))) for night in stay.each_night())
+    return quote_nights(house, room_type, list(stay.each_night()), nights)
+
+
+def quote_nights(house: Property, room_type: RoomType, wanted: Sequence[date], nights: RateNights) -> Quote:
+    """Price one room for these nights, which need not follow each other."""
+    prices = tuple((night, price_of(room_type, nights.get((room_type.id, night)))) for night in wanted)
     stated = sum((price for _, price in prices), Decimal(0))
     rate = house.tax_rate / 100
     if house.tax_included:

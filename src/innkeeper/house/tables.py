@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from innkeeper.domain.business_day import utc_now
 from innkeeper.storage.base import Base, Keyed, Timestamps
+from innkeeper.storage.types import JsonDocument
 
 _PROPERTY = "hotel_settings.id"
 
@@ -41,6 +42,8 @@ class Property(Keyed, Timestamps, Base):
     tax_included: Mapped[bool] = mapped_column(Boolean, default=True)
     #: Percent.
     tax_rate: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    #: When the day closes by itself, on the hotel's clock; empty where a person closes it.
+    night_audit_time: Mapped[time | None] = mapped_column(Time)
     next_confirmation: Mapped[int] = mapped_column(Integer, default=1)
     next_folio: Mapped[int] = mapped_column(Integer, default=1)
 
@@ -235,9 +238,15 @@ class ReservationRoom(Keyed, Base):
     child_ages: Mapped[list[Any]] = mapped_column(default=list)
     #: For the whole stay of this room, tax included, in the reservation's currency.
     amount: Mapped[Decimal]
+    #: What each night was sold at, where a stay that was sold elsewhere has been moved here: {"2026-10-23": "105.00"}.
+    #: Nights that were given up are among them, so that going back restores the price; worth nothing once the nights of
+    #: the stay do not make the amount any more.
+    night_amounts: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
     status: Mapped[str] = mapped_column(String(20))
     overbooked: Mapped[bool] = mapped_column(default=False)
     checked_in_at: Mapped[datetime | None]
+    #: The business date on which the guest came.
+    checked_in_on: Mapped[date | None]
     checked_out_at: Mapped[datetime | None]
 
     room: Mapped[Room | None] = relationship(lazy="raise")
