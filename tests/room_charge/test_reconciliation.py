@@ -144,6 +144,7 @@ async def test_signed_day_stays_as_it_was(world: World) -> None:
     posting = (await world.post()).json()
     status, signed = await sign(world)
     assert (status, signed["balanced"], signed["signed_off_role"]) == (200, True, "front_desk")
+    signed = (await sign(world, role=Role.MANAGER))[1]
     for line in list(world.opera.state.under_reference(posting["reference"])):
         world.opera.desk.delete_posting(line.transaction_no)
     found = await day(world)
@@ -159,20 +160,34 @@ async def test_day_that_differs_is_signed_with_an_explanation_only(world: World)
     guest = world.opera.state.in_room("412")[0]
     world.opera.state.post(guest, "2100", Decimal("9.00"))
     assert (await sign(world))[1]["code"] == "NOT_BALANCED"
-    status, signed = await sign(world, "Typed by the desk, check lost")
+    status, signed = await sign(world, "Typed by the desk, check lost", Role.MANAGER)
     assert (status, signed["balanced"], signed["note"]) == (200, False, "Typed by the desk, check lost")
+
+
+async def test_the_front_desk_signs_and_is_told_no_figures(world: World) -> None:
+    await world.post()
+    guest = world.opera.state.in_room("412")[0]
+    world.opera.state.post(guest, "2100", Decimal("9.00"))
+    status, problem = await sign(world)
+    assert (status, problem["code"], problem["errors"]) == (409, "NOT_BALANCED", [])
+    assert not any(figure in str(problem) for figure in ("9.00", "105.00", "114.00"))
+    told = {"date", "balanced", "signed_off_by", "signed_off_role", "signed_off_at", "revision"}
+    first = await sign(world, "Typed by the desk, check lost")
+    again = await sign(world)
+    assert (first[0], first[1].keys(), first[1]["balanced"]) == (200, told, False)
+    assert again == first, "nor when it is signed already"
 
 
 async def test_reopening_needs_a_reason_and_leaves_a_trace(world: World) -> None:
     await world.post()
-    _, first = await sign(world)
+    _, first = await sign(world, role=Role.MANAGER)
     path = f"/reconciliation/{DAY}/reopen"
     assert (await world.call("POST", path, {"reason": ""}, role=Role.MANAGER)).status_code == 422
     answer = await world.call("POST", path, {"reason": "A late check"}, role=Role.MANAGER)
     assert (answer.status_code, answer.json()["reopen_reason"]) == (200, "A late check")
     assert (await day(world))["signed_off_by"] is None
     await world.post(room="218")
-    _, second = await sign(world)
+    _, second = await sign(world, role=Role.MANAGER)
     assert (second["revision"], second["total_posted"]) == (2, "210.00")
     assert first["sha256"] != second["sha256"]
 

@@ -129,7 +129,7 @@ async def export_day(
 async def sign_off(
     request: Request, caller: CurrentFrontDesk, property_id: PropertyId, day: date, body: SignOffIn | None = None
 ) -> dict[str, Any]:
-    """Sign the day; its report is kept as it is."""
+    """Sign the day; its report is kept as it is, and answered to those who may read it."""
     link = await systems_of(request).link(property_id)
     return await audit_day.sign_off(link, caller, day, (body or SignOffIn()).note)
 

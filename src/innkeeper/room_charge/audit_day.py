@@ -11,6 +11,7 @@ from uuid import UUID
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
+from innkeeper.access.roles import Role
 from innkeeper.domain.business_day import hotel_time
 from innkeeper.domain.charge import PmsCode, PostedLine
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
@@ -146,29 +147,25 @@ def _recovered(row: RoomCharge, attempts: Sequence[PostingAttempt]) -> dict[str,
 async def sign_off(link: Link, caller: Caller, day: date, note: str = "") -> dict[str, Any]:
     """Sign the day and keep the report as it is; a second signing of a signed day changes nothing.
 
-    Raises Conflict with UNSETTLED_POSTINGS while a charge of that day is open, with NOT_BALANCED when the sides differ
-    and no note says why, with DAY_NOT_OVER for a day that has not come; PmsAway, Refusal.
+    Returns the signed report; of it only the signature to a caller who may sign and not read. Raises Conflict with
+    UNSETTLED_POSTINGS while a charge of that day is open, with NOT_BALANCED when the sides differ and no note says why,
+    with DAY_NOT_OVER for a day that has not come; PmsAway, Refusal.
     """
     if day > await link.business_date():
         raise Conflict(f"{day} has not come yet.", code="DAY_NOT_OVER", action="Sign off the day once it is over.")
     async with link.database.read() as session:
         signed = await repository.last_revision(session, link.property_id, day)
     if signed is not None and signed.reopened_at is None:
-        return _signed(signed)
+        return _shown_to(caller, signed)
     await _must_be_settled(link, day)
     document = await live(link, day, mend=True)
     if not document["balanced"] and not note.strip():
-        raise Conflict(
-            f"The day does not balance: {document['variance']} {document['currency']}.",
-            code="NOT_BALANCED",
-            action="Mend the differences, or sign off with a note that explains them.",
-            errors=[FieldError(one["kind"], one["detail"]) for one in document["exceptions"]],
-        )
+        raise _not_balanced(caller, document)
     await _must_be_settled(link, day)
     async with link.database.write() as tx:
         last = await repository.last_revision(tx.session, link.property_id, day)
         if last is not None and last.reopened_at is None:
-            return _signed(last)
+            return _shown_to(caller, last)
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         row = Reconciliation(
             id=new_id(),
@@ -186,7 +183,34 @@ async def sign_off(link: Link, caller: Caller, day: date, note: str = "") -> dic
         tx.session.add(row)
         detail = {"date": day, "variance": document["variance"], "sha256_start": row.sha256[:16], "note": row.note}
         await audit.record(tx, caller, "day.signed_off", "reconciliation", row.id, detail, property_id=link.property_id)
-    return _signed(row)
+    return _shown_to(caller, row)
+
+
+def may_read(caller: Caller) -> bool:
+    """Whether the caller may see a day's figures; the front desk signs a day that it may not read."""
+    return caller.role.at_least(Role.MANAGER)
+
+
+def _not_balanced(caller: Caller, document: dict[str, Any]) -> Conflict:
+    reads = may_read(caller)
+    variance = f": {document['variance']} {document['currency']}" if reads else ""
+    return Conflict(
+        f"The day does not balance{variance}.",
+        code="NOT_BALANCED",
+        action="Mend the differences, or sign off with a note that explains them."
+        if reads
+        else "Ask a manager to mend the differences, or sign off with a note that explains them.",
+        errors=[FieldError(one["kind"], one["detail"]) for one in document["exceptions"]] if reads else (),
+    )
+
+
+#: What of a signed report says that it is signed, and tells nothing of what was charged.
+_SIGNATURE = ("date", "balanced", "signed_off_by", "signed_off_role", "signed_off_at", "revision")
+
+
+def _shown_to(caller: Caller, row: Reconciliation) -> dict[str, Any]:
+    signed = _signed(row)
+    return signed if may_read(caller) else {name: signed[name] for name in _SIGNATURE}
 
 
 async def _must_be_settled(link: Link, day: date) -> None:

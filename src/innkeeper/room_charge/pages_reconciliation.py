@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager
-from innkeeper.access.roles import Role
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.room_charge import audit_day, repository
 from innkeeper.room_charge.api import systems_of
@@ -34,7 +33,7 @@ Day = Annotated[date | None, Query(alias="date")]
 @router.get("")
 async def index(request: Request, caller: CurrentFrontDesk, hotel: Hotel, day: Day = None) -> HTMLResponse:
     """Show the day's page at once; what the PMS says comes in place."""
-    return render(request, "reconciliation/index.html", day=day, may_read=caller.role.at_least(Role.MANAGER), tab="day")
+    return render(request, "reconciliation/index.html", day=day, may_read=audit_day.may_read(caller), tab="day")
 
 
 @router.get("/report")
@@ -53,7 +52,7 @@ async def _report(
     wrong: InnkeeperError | None = None,
     typed: str = "",
 ) -> HTMLResponse:
-    may_read = caller.role.at_least(Role.MANAGER)
+    may_read = audit_day.may_read(caller)
     found: Mapping[str, Any] | None = None
     away: InnkeeperError | None = None
     if may_read:
