@@ -231,7 +231,7 @@ async def test_reservation_of_another_room_is_not_charged_in_a_room_where_it_nev
 async def test_guest_who_moved_is_followed_by_another_process_too(world: World) -> None:
     guest = (await world.call("GET", "/rooms/412")).json()["guests"][0]
     reservation = guest["reservation"]["reservation_id"]
-    restart(world)
+    await restart(world)
     world.opera.desk.move_room(reservation, "777")
     answer = await world.post(room="412", reservation_id=reservation)
     assert (answer.status_code, answer.json()["room_number"]) == (201, "777")
@@ -239,13 +239,14 @@ async def test_guest_who_moved_is_followed_by_another_process_too(world: World) 
 
 async def test_guest_who_was_charged_before_he_moved_is_followed(world: World) -> None:
     first = (await world.post(room="412")).json()
-    restart(world)
+    await restart(world)
     world.opera.desk.move_room(first["reservation_id"], "777")
     answer = await world.post(room="412", reservation_id=first["reservation_id"])
     assert (answer.status_code, answer.json()["room_number"]) == (201, "777")
 
 
-def restart(world: World) -> None:
-    """Forget what this process remembers of rooms."""
+async def restart(world: World) -> None:
+    """Write down what was left for afterwards, and forget what this process remembers of rooms."""
+    await asyncio.gather(*world.systems._afterwards)
     world.systems._seen.clear()
     world.systems.written.clear()

@@ -1,12 +1,12 @@
-"""What a channel sold each night at, the business date of a check-in, and the hour at which the day closes by itself."""
+"""What a channel sold each night at, the business date of a check-in, and the hour at which the day closes itself."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from innkeeper.storage.types import JsonDocument
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
