@@ -195,7 +195,9 @@ async def _intend(
     """Commit the charge and its reference, with the claim under which it is sent. Raises Refusal, _TakenMeanwhile.
 
     A reference that was not `taken` before is not looked for again: the row cannot be added when somebody was faster.
+    Whoever reads the row from its commit on finds that it is under way.
     """
+    committed = False
     try:
         async with link.database.write() as tx:
             before = None
@@ -220,11 +222,24 @@ async def _intend(
                 tx.session.add(signature)
             if row.credit_override:
                 await _record_override(tx, caller, row)
-            if not sends_now:
+            if sends_now:
+                link.systems.flights[row.id] = asyncio.get_running_loop().create_future()
+            else:
                 await steps.keep_queue(tx, link, row)
+        committed = True
     except IntegrityError:
         raise _TakenMeanwhile from None
+    finally:
+        if not committed:
+            _land(link, row)
     return row
+
+
+def _land(link: Link, row: RoomCharge) -> None:
+    """Let those go on that wait for how the charge ends."""
+    flight = link.systems.flights.pop(row.id, None)
+    if flight is not None and not flight.done():
+        flight.set_result(None)
 
 
 async def _record_override(tx: Tx, caller: Caller, row: RoomCharge) -> None:
@@ -327,8 +342,6 @@ async def split(link: Link, caller: Caller, order: Order) -> tuple[Posted, Decim
 
 async def _send(link: Link, order: Order, row: RoomCharge) -> Posted:
     """Send the charge that was just committed. Raises Refusal, PmsAway."""
-    flight: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    link.systems.flights[row.id] = flight
     try:
         heard = await steps.ask(link, "charge", link.connector.charge(charge_draft(row)))
         try:
@@ -342,8 +355,7 @@ async def _send(link: Link, order: Order, row: RoomCharge) -> Posted:
             async with link.database.read() as session:
                 return Posted(await repository.charge(session, link.property_id, row.id), replay=False)
     finally:
-        link.systems.flights.pop(row.id, None)
-        flight.set_result(None)
+        _land(link, row)
     if _is_free(row):
         if isinstance(heard.outcome, Refused):
             lookup.refuse(heard.outcome)
