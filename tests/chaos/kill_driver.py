@@ -216,7 +216,7 @@ async def folios(shift: Shift) -> tuple[dict[str, Decimal], dict[str, int]]:
         happened = (await line.get(f"{shift.pms}/_simulator/faults")).json()["happened"]
     sums: dict[str, Decimal] = {}
     for reference, amount in charged.items():
-        name = reference.removesuffix("-VOID")
+        name = reference.removesuffix("-VOID").removesuffix("-BACK")
         sums[name] = sums.get(name, Decimal(0)) + Decimal(amount)
     return sums, happened
 

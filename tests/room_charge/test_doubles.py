@@ -96,13 +96,20 @@ async def test_fault_while_it_is_taken_back_neither_leaves_it_nor_takes_the_char
     assert (await day(world))["balanced"]
 
 
-async def test_taking_back_that_was_doubled_itself_is_named(world: World) -> None:
-    await doubled(world)
+async def test_taking_back_that_was_doubled_itself_leaves_the_charge_once(world: World) -> None:
+    posting = await doubled(world)
     world.opera.dial.next("duplicate", method="POST", path="/charges")
     await look(world)
+    found = await world.posting(posting["id"])
+    assert (found["posting_status"], found["failure_code"]) == ("posted", None)
+    assert [one["step"] for one in found["attempts"]] == ["charge", "take back", "put back", "look"]
+    assert set(world.folio().values()) == ONCE
     report = await day(world)
-    assert not report["balanced"]
-    assert report["variance"] == "-105.00"
+    assert (report["balanced"], report["total_posted"]) == (True, "105.00"), report["exceptions"]
+    async with world.database.read() as session:
+        assert "charge.put_back" in set(await session.scalars(select(AuditRow.action)))
+    assert (await void(world, posting))["posting_status"] == "voided"
+    assert world.folio() == {}
 
 
 async def test_charge_found_twice_after_a_lost_answer_is_mended(world: World) -> None:
@@ -158,6 +165,109 @@ async def test_void_is_not_sent_again_while_the_first_may_still_come(world: Worl
     await world.settle()
     assert (await world.posting(posting["id"]))["posting_status"] == "voided"
     assert sum(world.opera.state.charged().values()) == 0
+
+
+# --- where it is taken back too often ---------------------------------------------------------------------------------
+
+
+async def void(world: World, posting: dict[str, Any]) -> dict[str, Any]:
+    answer = await world.call("POST", f"/postings/{posting['id']}/void", {"reason": "Wrong room"}, role=Role.MANAGER)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def voided_twice(world: World) -> dict[str, Any]:
+    """Return a charge whose taking back the PMS was made to do twice."""
+    posting: dict[str, Any] = (await world.post()).json()
+    world.opera.dial.next("duplicate", method="POST", path="/charges")
+    assert (await void(world, posting))["posting_status"] == "voided"
+    assert set(world.folio().values()) == {Decimal("-105.00")}
+    return posting
+
+
+async def test_doubled_void_is_put_right_by_itself_and_the_trail_says_so(world: World) -> None:
+    posting = await voided_twice(world)
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    assert (entry["posting_status"], entry["response_code"]) == ("voided", "TAKEN_BACK_TWICE")
+    assert [one["kind"] for one in (await day(world))["exceptions"]] == ["duplicate", "unsettled"]
+    await world.work()
+    assert world.folio() == {}
+    assert (await world.posting(posting["id"]))["failure_code"] is None
+    assert (await world.call("GET", "/queue")).json()["items"] == []
+    report = await day(world)
+    assert (report["balanced"], report["total_posted"]) == (True, "0.00"), report["exceptions"]
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "slow"])
+async def test_fault_while_it_is_put_back_leaves_nothing_owed(world: World, fault: str) -> None:
+    await voided_twice(world)
+    world.opera.dial.next(fault, method="POST", path="/charges")
+    await world.work()
+    await world.settle()
+    assert world.folio() == {}, world.opera.state.charged()
+    assert await world.open() == []
+    assert (await day(world))["balanced"]
+
+
+async def test_void_that_a_proxy_doubled_later_is_found_by_the_comparison(world: World) -> None:
+    posting = (await world.post()).json()
+    await void(world, posting)
+    state = world.opera.state
+    for line in state.under_reference(f"{posting['reference']}-VOID"):
+        guest = state.reservations[line.reservation_id]
+        state.post(guest, line.code, line.unit_price, reference=line.reference, check_no=line.check_no)
+    (first,) = (await day(world))["exceptions"]
+    assert (first["kind"], first["pos_amount"], first["pms_amount"]) == ("duplicate", "-105.00", "-210.00")
+    await look(world)
+    assert world.folio() == {}
+    assert (await day(world))["balanced"]
+
+
+async def test_void_put_right_on_the_next_day_is_explained_on_both(world: World) -> None:
+    await voided_twice(world)
+    world.opera.desk.roll_business_date()
+    await world.settle()
+    assert world.folio() == {}
+    (first,) = (await day(world))["exceptions"]
+    assert (first["kind"], "put back on another day" in first["detail"]) == ("duplicate", True)
+    (second,) = (await day(world, "2030-06-02"))["exceptions"]
+    assert (second["kind"], second["pms_amount"]) == ("wrong_date", "105.00")
+    assert "taken back twice on 2030-06-01" in second["detail"]
+    await audit_day.by_itself(await world.link(), (await world.link()).hotel.business_date, quiet=True)
+    assert await world.open() == [], "it is not looked into again"
+
+
+async def test_what_cannot_be_put_back_waits_for_a_person_with_a_text_of_its_own(world: World) -> None:
+    posting = await voided_twice(world)
+    guest = world.opera.state.reservations[posting["reservation_id"]]
+    guest.status = "CheckedOut"
+    await world.work()
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    assert (entry["status"], entry["response_code"]) == ("failed", "TAKEN_BACK_TWICE")
+    assert f"under the reference {posting['reference']}-BACK" in entry["response_message"]
+    assert world.alerts
+    signed = await world.call("POST", "/reconciliation/2030-06-01/sign-off", {"note": "x"}, role=Role.MANAGER)
+    assert signed.json()["code"] == "UNSETTLED_POSTINGS"
+    for line in list(world.opera.state.under_reference(f"{posting['reference']}-VOID"))[2:]:
+        world.opera.desk.delete_posting(line.transaction_no)
+    answer = await world.call("POST", f"/postings/{posting['id']}/retry", role=Role.MANAGER)
+    assert (answer.json()["posting_status"], answer.json()["failure_code"]) == ("voided", None)
+    assert (await world.call("GET", "/queue")).json()["items"] == []
+    assert world.folio() == {}
+
+
+async def test_proxy_that_doubles_everything_is_left_to_a_person(world: World) -> None:
+    await voided_twice(world)
+    world.opera.dial.set(duplicate=1.0)
+    await world.settle()
+    (entry,) = (await world.call("GET", "/queue")).json()["items"]
+    assert (entry["status"], entry["response_code"]) == ("failed", "TAKEN_BACK_TWICE")
+    assert "doubled again" in entry["response_message"]
+    world.opera.dial.calm()
+    posting = (await world.charges())[0]
+    await world.call("POST", f"/postings/{posting.id}/retry", role=Role.MANAGER)
+    await world.settle()
+    assert world.folio() == {}
 
 
 # --- where the PMS takes nothing back ---------------------------------------------------------------------------------

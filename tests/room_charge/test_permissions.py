@@ -68,6 +68,19 @@ async def void(world: World, role: Role) -> httpx2.Response:
     return await world.call("POST", f"/postings/{posting['id']}/void", {"reason": "wrong"}, role=role)
 
 
+async def void_by_hand(world: World, role: Role) -> httpx2.Response:
+    posting = (await world.post()).json()
+    told = {"reason": "wrong", "pms_transaction_id": "77"}
+    return await world.call("POST", f"/postings/{posting['id']}/void", told, role=role)
+
+
+async def post_again(world: World, role: Role) -> httpx2.Response:
+    posting = (await world.post()).json()
+    for line in list(world.opera.state.under_reference(posting["reference"])):
+        world.opera.desk.delete_posting(line.transaction_no)
+    return await world.call("POST", f"/postings/{posting['id']}/post-again", {"reason": "lost"}, role=role)
+
+
 async def reconciliation(world: World, role: Role) -> httpx2.Response:
     return await world.call("GET", "/reconciliation/daily?date=2030-06-01", role=role)
 
@@ -109,8 +122,8 @@ async def _entry(world: World) -> str:
 TABLE: dict[str, tuple[tuple[Act, ...], str]] = {
     "Charge to room": ((charge, split, look_up, receipt), "YYYY"),
     "Override credit limit": ((override_credit,), "NYYY"),
-    "Retry failed postings": ((retry, retry_entry, retry_all, remove, override), "NNYY"),
-    "Void room charges": ((void,), "NNYY"),
+    "Retry failed postings": ((retry, retry_entry, retry_all, remove, override, post_again), "NNYY"),
+    "Void room charges": ((void, void_by_hand), "NNYY"),
     "View reconciliation": ((reconciliation, period, export), "NNYY"),
     "Configure PMS": ((configure, read_config, outlets, ask_pms), "NNNY"),
     "Night audit sign-off": ((sign_off,), "NYYY"),

@@ -251,3 +251,26 @@ async def test_property_compares_by_itself_at_its_hour_and_tells_somebody(world:
     await world.work()
     assert len(world.alerts) == 1
     assert "Variance 9.00 USD. 1 missing in pos." in world.alerts[0]
+
+
+async def test_reversal_without_a_void_is_no_wrong_date_and_has_its_own_action(world: World) -> None:
+    posting = (await world.post()).json()
+    guest = world.opera.state.reservations[posting["reservation_id"]]
+    for code, amount in (("2000", "-87.50"), ("2900", "-17.50")):
+        world.opera.state.post(guest, code, Decimal(amount), reference=f"{posting['reference']}-VOID")
+    (one,) = (await day(world))["exceptions"]
+    assert (one["kind"], one["detail"]) == ("amount_differs", "The PMS took it back, and it is posted here.")
+    assert one["suggested_action"] == "Void the check here too, or post it again in the PMS if it is to be paid."
+    await audit_day.by_itself(await world.link(), (await world.link()).hotel.business_date)
+    await world.settle()
+    assert world.folio() == {}, "nobody charges again what the desk took back"
+
+
+async def test_no_difference_of_a_day_speaks_of_that_same_day(world: World) -> None:
+    posting = (await world.post()).json()
+    path = f"/postings/{posting['id']}"
+    world.opera.dial.next("duplicate", method="POST", path="/charges")
+    await world.call("POST", f"{path}/void", {"reason": "Wrong room"}, role=Role.MANAGER)
+    found = (await day(world))["exceptions"]
+    assert [one["kind"] for one in found] == ["duplicate", "unsettled"]
+    assert not any(DAY in one["detail"] for one in found), found

@@ -22,6 +22,7 @@ from innkeeper.connectors.house import HouseConnector
 from innkeeper.connectors.opera.config import OperaSettings
 from innkeeper.connectors.opera.connector import OperaConnector
 from innkeeper.connectors.rest import Wire
+from innkeeper.domain.charge import charge_of
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.house import properties
 from innkeeper.house.tables import FolioLine, Property
@@ -199,7 +200,7 @@ class World:
         """Return what OPERA holds under each reference of ours, reversals counted in; nothing that is zero."""
         sums: dict[str, Decimal] = {}
         for reference, amount in self.opera.state.charged().items():
-            name = reference.removesuffix("-VOID")
+            name = charge_of(reference)
             sums[name] = sums.get(name, Decimal(0)) + amount
         return {name: amount for name, amount in sums.items() if amount}
 
@@ -209,7 +210,7 @@ class World:
             lines = await session.scalars(select(FolioLine).where(FolioLine.reference.like("IK-%")))
             sums: dict[str, Decimal] = {}
             for line in lines:
-                name = (line.reference or "").partition("/")[0].removesuffix("-VOID")
+                name = charge_of((line.reference or "").partition("/")[0])
                 sums[name] = sums.get(name, Decimal(0)) + line.amount
         return {name: amount for name, amount in sums.items() if amount}
 

@@ -16,7 +16,7 @@ from tests.web.charging import PAGE, PART, Hotel, a_hotel
 
 pytestmark = pytest.mark.anyio
 
-ACTS = ("retry", "settle", "override", "remove", "void")
+ACTS = ("retry", "settle", "override", "remove", "void", "void-by-hand", "removed", "post-again")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_waiter_sees_the_queue_and_mends_nothing(hotel: Hotel) -> None:
     assert offered(one) == set()
     assert "A manager can retry it" in one
     assert "Proof" not in one
-    assert (*acts, all_of_them.status_code) == (403,) * 6
+    assert (*acts, all_of_them.status_code) == (403,) * 9
 
 
 async def test_one_is_retried_from_the_queue(hotel: Hotel) -> None:
@@ -170,7 +170,7 @@ async def test_the_proof_is_on_one_page(hotel: Hotel) -> None:
         "Print this page",
     ):
         assert told in page
-    assert offered(page) == {"void"}
+    assert offered(page) == {"void", "removed", "post-again"}
 
 
 async def test_a_waiting_charge_can_be_retried_posted_by_hand_or_taken_off_but_not_settled(hotel: Hotel) -> None:
@@ -325,3 +325,56 @@ async def test_the_overview_tells_a_manager_what_is_stuck_and_a_waiter_how_it_st
         page = (await client.get("/", headers=PAGE)).text
     assert "1 thing needs you" in page
     assert f'href="/postings/{stuck["id"]}">Mend it' in page
+
+
+# --- what happened in the PMS -----------------------------------------------------------------------------------------
+
+
+async def test_charge_that_opera_lost_is_posted_again_or_voided_as_removed_from_its_page(hotel: Hotel) -> None:
+    for act, word in (("post-again", "posted"), ("removed", "voided")):
+        posting = (await hotel.world.post()).json()
+        for line in list(hotel.world.opera.state.under_reference(posting["reference"])):
+            hotel.world.opera.desk.delete_posting(line.transaction_no)
+        async with hotel.inn.browser(Role.MANAGER, f"manager-{act}") as client:
+            path = f"/postings/{posting['id']}"
+            refused = await client.post(f"{path}/void", data={"reason": "wrong"}, headers=PART)
+            assert refused.status_code == 422
+            assert "Void it as removed in the PMS, or post it again" in refused.text
+            done = await client.post(f"{path}/{act}", data={"reason": "as told"}, headers=PAGE)
+            assert done.status_code == 303, done.text
+        assert (await hotel.world.posting(posting["id"]))["posting_status"] == word
+
+
+async def test_half_a_void_that_is_refused_says_what_is_left_and_takes_the_reversals_number(hotel: Hotel) -> None:
+    posting = (await hotel.world.post(room="320")).json()
+    hotel.world.opera.desk.check_out(posting["reservation_id"])
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        await client.post(f"/postings/{posting['id']}/void", data={"reason": "wrong room"}, headers=PART)
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+        assert "87.50 USD of it was taken back; 17.50 stands still" in page
+        assert "needs you" in page
+        assert offered(page) == {"retry", "void-by-hand"}
+        waits = (await client.get("/postings", headers=PAGE)).text
+        assert "17.50 stands still" in waits
+        blank = await client.post(f"/postings/{posting['id']}/void-by-hand", data={"reason": "in OPERA"}, headers=PART)
+        assert blank.status_code == 422
+        told = {"reason": "in OPERA", "pms_transaction_id": "4711"}
+        assert (
+            await client.post(f"/postings/{posting['id']}/void-by-hand", data=told, headers=PAGE)
+        ).status_code == 303
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    assert "by hand, under number 4711" in page
+
+
+async def test_void_that_the_pms_did_twice_is_seen_as_being_put_right(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    hotel.world.opera.dial.next("duplicate", method="POST", path="/charges")
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        await client.post(f"/postings/{posting['id']}/void", data={"reason": "wrong room"}, headers=PAGE)
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+        assert "being put right" in page
+        assert "took it back more often than it stood" in page
+        assert offered(page) == {"retry", "settle"}
+        await hotel.world.work()
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    assert "Nothing is owed." in page

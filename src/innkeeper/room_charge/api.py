@@ -15,7 +15,7 @@ from innkeeper.access.http import CurrentFrontDesk, CurrentManager, CurrentServe
 from innkeeper.domain.charge import PmsCode, RoomStatus
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import format_amount, parse_amount
-from innkeeper.room_charge import lookup, posting, queue, repository, voids
+from innkeeper.room_charge import corrections, lookup, posting, queue, repository
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.schemas import (
@@ -29,6 +29,7 @@ from innkeeper.room_charge.schemas import (
     SettleIn,
     SplitIn,
     SplitOut,
+    TakeBackIn,
     VoidIn,
 )
 from innkeeper.room_charge.schemas import Page as PageOf
@@ -206,11 +207,24 @@ async def retry_posting(
 
 @router.post("/postings/{posting_id}/void")
 async def void_posting(
+    request: Request, caller: CurrentManager, property_id: PropertyId, posting_id: UUID, body: TakeBackIn | None = None
+) -> Response:
+    """Take a charge back, in the PMS too; or note that it was taken back or removed there by hand."""
+    link = await systems_of(request).link(property_id)
+    told = body or TakeBackIn()
+    row = await corrections.take_back(
+        link, caller, posting_id, told.reason, transaction_id=told.pms_transaction_id, removed=told.removed
+    )
+    return _settled(await _posting(link, caller, row), row)
+
+
+@router.post("/postings/{posting_id}/post-again")
+async def post_posting_again(
     request: Request, caller: CurrentManager, property_id: PropertyId, posting_id: UUID, body: VoidIn | None = None
 ) -> Response:
-    """Take a charge back, in the PMS too."""
+    """Post a charge that the PMS lost once more, under a new reference; the PMS is asked before."""
     link = await systems_of(request).link(property_id)
-    row = await voids.void(link, caller, posting_id, (body or VoidIn()).reason)
+    row = await corrections.post_again(link, caller, posting_id, (body or VoidIn()).reason)
     return _settled(await _posting(link, caller, row), row)
 
 

@@ -13,12 +13,12 @@ from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.domain.business_day import hotel_time
-from innkeeper.domain.charge import PmsCode, PostedLine
+from innkeeper.domain.charge import PmsCode, PostedLine, charge_of
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
-from innkeeper.room_charge import doubles, lookup, reconciliation, repository, settings, work
+from innkeeper.room_charge import doubles, excesses, lookup, reconciliation, repository, settings, work
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import PmsAway
 from innkeeper.room_charge.reconciliation import Entry
@@ -55,6 +55,7 @@ async def live(link: Link, day: date, *, mend: bool = False) -> dict[str, Any]:
     result = await _compare(link, day, entries, lines)
     if mend:
         await doubles.flag(link, [row.id for row in reconciliation.doubled(result)])
+        await excesses.flag(link, [row.id for row in reconciliation.taken_back_twice(result)])
     result.differences += [reconciliation.unsettled_difference(row) for row in unsettled]
     recovered = [_recovered(row, attempts[row.id]) for row in charges if _has_recovered(row, attempts.get(row.id))]
     document = reconciliation.document(day, result, link.outlets, _currency(link, charges, lines), recovered)
@@ -70,10 +71,10 @@ async def _compare(
         for other in (day - timedelta(days=1), day + timedelta(days=1)):
             around += await _lines(link, other) or ()
     ours = {entry.reference for entry in entries}
-    strangers = {reference.removesuffix("-VOID") for reference in references - ours if reference}
+    strangers = {charge_of(reference) for reference in references - ours if reference}
     async with link.database.read() as session:
         known = await repository.charges_by_reference(session, link.property_id, strangers)
-    return reconciliation.compare(entries, lines, link.outlets, elsewhere=around, known=known)
+    return reconciliation.compare(day, entries, lines, link.outlets, elsewhere=around, known=known)
 
 
 async def _lines(link: Link, day: date) -> Sequence[PostedLine] | None:

@@ -25,7 +25,7 @@ async def flag(link: Link, charge_ids: Sequence[UUID]) -> int:
     for charge_id in charge_ids:
         async with link.database.write() as tx:
             row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-            if row.status is not PostingStatus.POSTED or row.failure_code is not None or row.claimed_by is not None:
+            if row.status is not PostingStatus.POSTED or steps.is_mending(row) or row.claimed_by is not None:
                 continue
             states.doubled(row, link.now())
             await steps.keep_queue(tx, link, row)
@@ -107,7 +107,9 @@ async def _conclude(
                 detail = {"amount": amount, "currency": fresh.currency, "transactions": numbers}
                 await _record(tx, fresh, "charge.double_voided", detail)
 
-            return await steps.conclude(link, row, heard, lambda fresh: states.mended(fresh, receipt), extra=record)
+            return await steps.conclude(
+                link, row, heard, lambda fresh: states.mended(fresh, receipt, now), extra=record
+            )
         case Refused(message=message, detail=detail):
             words = " ".join(filter(None, (message, detail)))
             return await _to_a_person(

@@ -22,6 +22,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "CURRENCY_MISMATCH": ErrorText("The folio is kept in another currency", "Send the amounts in the folio's currency"),
     "KEY_CARD_OFF": ErrorText("Key cards are not used here", "Enter the room number"),
     "NOT_ACTIVE": ErrorText("Room charges are switched off", "Collect payment by another tender"),
+    "POSTED_BY_HAND": ErrorText(
+        "This charge was posted in the PMS by hand", "Take it back in the PMS and enter the reversal's number here"
+    ),
     "NO_PRINTER": ErrorText("This outlet has no printer", "Show or mail the receipt, or set the outlet's printer"),
     "MAIL_OFF": ErrorText("No mail server is set", "Print the receipt, or set INNKEEPER_SMTP_URL"),
     "NO_EMAIL": ErrorText("No e-mail address of the guest is known", "Ask the guest for an address and enter it"),

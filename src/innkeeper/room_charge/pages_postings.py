@@ -15,8 +15,8 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentManager, CurrentServer
 from innkeeper.access.roles import Role
 from innkeeper.domain.charge_lines import plan_lines
-from innkeeper.domain.errors import InnkeeperError, RuleRefused
-from innkeeper.room_charge import lookup, queue, receipts, repository, voids
+from innkeeper.domain.errors import InnkeeperError, Invalid, RuleRefused
+from innkeeper.room_charge import corrections, lookup, queue, receipts, repository, voids
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
@@ -320,3 +320,47 @@ async def void(
         return await voids.void(link, caller, posting_id, reason[:300])
 
     return await _do(request, caller, hotel.id, posting_id, "void", act, reason=reason)
+
+
+@router.post("/{posting_id}/void-by-hand")
+async def void_by_hand(
+    request: Request,
+    caller: CurrentManager,
+    hotel: Hotel,
+    posting_id: UUID,
+    pms_transaction_id: Typed = "",
+    reason: Typed = "",
+) -> Response:
+    """Note that somebody took it back in the PMS, with the number there."""
+
+    async def act(link: Link) -> object:
+        if not pms_transaction_id.strip():
+            raise Invalid.field("pms_transaction_id", "Enter the number that the PMS gave the reversal.")
+        return await corrections.by_hand(link, caller, posting_id, pms_transaction_id, reason[:300])
+
+    typed = {"pms_transaction_id": pms_transaction_id, "reason": reason}
+    return await _do(request, caller, hotel.id, posting_id, "void-by-hand", act, **typed)
+
+
+@router.post("/{posting_id}/removed")
+async def removed(
+    request: Request, caller: CurrentManager, hotel: Hotel, posting_id: UUID, reason: Typed = ""
+) -> Response:
+    """Note that it was removed in the PMS, which is asked whether that is so."""
+
+    async def act(link: Link) -> object:
+        return await corrections.gone(link, caller, posting_id, reason[:300])
+
+    return await _do(request, caller, hotel.id, posting_id, "removed", act, reason=reason)
+
+
+@router.post("/{posting_id}/post-again")
+async def post_again(
+    request: Request, caller: CurrentManager, hotel: Hotel, posting_id: UUID, reason: Typed = ""
+) -> Response:
+    """Post it once more, which the PMS has lost."""
+
+    async def act(link: Link) -> object:
+        return await corrections.post_again(link, caller, posting_id, reason[:300])
+
+    return await _do(request, caller, hotel.id, posting_id, "post-again", act, reason=reason)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
-from innkeeper.domain.charge import VoidWay
-from innkeeper.room_charge import states
+from innkeeper.domain.charge import PmsCode, VoidWay
+from innkeeper.room_charge import states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.queue import PmsState
 from innkeeper.room_charge.tables import REMOVED, PostingStatus, QueueEntry, RoomCharge
@@ -53,6 +53,10 @@ class Acts:
     settle: bool = False
     remove: bool = False
     void: bool = False
+    #: Note that somebody took it back in the PMS, with a number.
+    void_by_hand: bool = False
+    #: Say that it was removed in the PMS, or post it again.
+    gone: bool = False
 
     @property
     def mends(self) -> str:
@@ -95,7 +99,7 @@ def standing(row: RoomCharge, link: Link, now: datetime | None = None) -> Standi
         case PostingStatus.VOIDING:
             return told.voiding()
         case PostingStatus.VOIDED:
-            return Standing(State.OFF, "voided", "Taken back", f"{told.void_words()} Nothing is owed.")
+            return told.voided()
 
 
 class _Teller:
@@ -126,7 +130,28 @@ class _Teller:
             sentence += f" It went over the guest's limit by {over} {row.currency} when it was sent."
         if row.failure_code and row.failure_code.startswith("VOID_"):
             sentence += f" It could not be taken back: {_sentence(row.failure_reason)}"
+        if steps.is_mending(row):
+            return self.mending("posted", sentence)
         return Standing(State.DONE, "posted", "Posted", sentence)
+
+    def mending(self, word: str, sentence: str) -> Standing:
+        """Say that the PMS holds too much or too little of a charge that has settled."""
+        sentence = f"{sentence} {_sentence(self.row.failure_reason)}"
+        if self.row.next_attempt_at is None:
+            return Standing(State.NEEDS_YOU, "needs you", at_start(word), sentence)
+        return Standing(State.ON_ITS_WAY, "being put right", at_start(word), sentence)
+
+    def voided(self) -> Standing:
+        row = self.row
+        if steps.is_mending(row):
+            return self.mending("taken back", self.void_words())
+        words = f"{self.void_words()} Nothing is owed."
+        by_hand = row.evidence.get("void_by_hand")
+        if by_hand:
+            words += f" It was taken back in {self.pms} by hand, under number {by_hand['transaction_id']}."
+        if row.failure_code == states.REMOVED_THERE:
+            words += f" It had been removed in {self.pms}."
+        return Standing(State.OFF, "voided", "Taken back", words)
 
     def pending(self) -> Standing:
         row = self.row
@@ -194,10 +219,11 @@ class _Teller:
         if asked and (row.in_doubt or row.failure_code == states.IN_DOUBT):
             doubt = f"{words} {at_start(self.pms)} did not say that it did; it will be {self.again('asked')}."
             return Standing(State.IN_DOUBT, "in doubt", "Being taken back", doubt)
-        if row.next_attempt_at is None:
-            return Standing(
-                State.NEEDS_YOU, "needs you", "Half taken back", f"{words} {_sentence(row.failure_reason)}".strip()
-            )
+        if row.next_attempt_at is None or "void_left" in row.evidence:
+            told = f"{words} {_sentence(row.failure_reason)}".strip()
+            if "void_left" in row.evidence:
+                told += f" Take the rest back in {self.pms} and note its number, or retry it once {self.pms} allows it."
+            return Standing(State.NEEDS_YOU, "needs you", "Half taken back", told)
         return Standing(
             State.ON_ITS_WAY, "taking back", "Being taken back", f"{words} It will be {self.again('tried')}."
         )
@@ -225,7 +251,8 @@ def acts(row: RoomCharge, link: Link, caller: Caller, *, queued: bool) -> Acts:
     if row.claimed_until is not None and row.claimed_until > link.now():
         return Acts()
     certain = not row.in_doubt and not row.lines and row.status is not PostingStatus.VOIDING
-    waits = not is_finished(row)
+    mending = steps.is_mending(row)
+    waits = not is_finished(row) or mending
     untold = row.status in (PostingStatus.PENDING, PostingStatus.FAILED)
     takes_back = row.status is not PostingStatus.POSTED or link.connector.capabilities.void is not VoidWay.NONE
     standing_or_waiting = row.status in (PostingStatus.POSTED, PostingStatus.PENDING, PostingStatus.UNKNOWN) or (
@@ -234,9 +261,29 @@ def acts(row: RoomCharge, link: Link, caller: Caller, *, queued: bool) -> Acts:
     return Acts(
         retry=waits,
         override=waits and certain and untold,
-        settle=waits and row.in_doubt,
+        settle=waits and (row.in_doubt or mending),
         remove=waits and certain and untold and queued,
         void=standing_or_waiting and takes_back,
+        void_by_hand=_may_be_by_hand(row, link),
+        gone=row.status is PostingStatus.POSTED
+        and not mending
+        and not voids.by_hand(row)
+        and not steps.is_elsewhere(link, row),
+    )
+
+
+def _may_be_by_hand(row: RoomCharge, link: Link) -> bool:
+    """Whether a person takes it back in the PMS, which cannot, will not, or does not know it by our reference."""
+    if row.in_doubt or (row.settles_at is not None and row.settles_at > link.now()):
+        return False
+    if row.status is PostingStatus.VOIDING:
+        return row.next_attempt_at is None or "void_left" in row.evidence
+    refused = (row.failure_code or "").startswith("VOID_") and row.failure_code != f"VOID_{PmsCode.GONE_IN_PMS}"
+    return row.status is PostingStatus.POSTED and (
+        refused
+        or voids.by_hand(row)
+        or steps.is_elsewhere(link, row)
+        or link.connector.capabilities.void is VoidWay.NONE
     )
 
 

@@ -51,7 +51,7 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
     """
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and not steps.is_doubled(row):
+        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and not steps.is_mending(row):
             return row
         _must_be_free(link, row)
         until = link.now() + link.claim
@@ -133,11 +133,11 @@ async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> Roo
         row = await repository.charge(tx.session, link.property_id, entry.room_charge_id, lock=True)
         if entry.completed_at is not None:
             return row
-        if steps.is_doubled(row):
+        if steps.is_mending(row):
             raise Conflict(
-                "The charge stands in the PMS, and more than once.",
+                "The PMS holds this charge more than once, or took it back more than once.",
                 code="DOUBLED",
-                action="Retry it, or take the second posting back in the PMS and settle it.",
+                action="Retry it, or put it right in the PMS and settle it.",
             )
         _must_be_free(link, row)
         _must_be_certain(row)
@@ -149,16 +149,18 @@ async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> Roo
 async def override(link: Link, caller: Caller, charge_id: UUID, transaction_id: str, reason: str) -> RoomCharge:
     """Note that somebody posted the charge in the PMS by hand, with the number it got there.
 
-    Raises NotFound, Invalid, InProgress, Conflict when the charge is in doubt, posted or void.
+    Raises NotFound, Invalid, InProgress, Conflict with NOT_WAITING when it is posted or void, with IN_DOUBT.
     """
     _need(transaction_id, "pms_transaction_id", "Enter the number that the PMS gave it.")
     _need(reason, "reason", "Say why it was posted by hand.")
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
         _must_be_free(link, row)
+        if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED):
+            raise _not_waiting(row)
         _must_be_certain(row)
         if not row.owed:
-            raise Conflict(f"The charge is {row.posting_status}.", code="NOT_WAITING")
+            raise _not_waiting(row)
         states.settled_by_hand(row, caller.name, transaction_id.strip(), link.now())
         await _by_hand(tx, link, caller, row, "override", reason, transaction_id=transaction_id.strip())
         return row
@@ -175,7 +177,7 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
     row = await steps.claim(link, charge_id, steps.new_token())
     if row is None:
         raise InProgress
-    if steps.is_doubled(row) and landed:
+    if steps.is_mending(row) and landed:
         return await _settle_double(link, caller, row, evidence)
     if not row.in_doubt:
         await steps.release(link, row)
@@ -221,13 +223,13 @@ def _can_still_answer(link: Link, row: RoomCharge) -> bool:
 
 
 async def _settle_double(link: Link, caller: Caller, row: RoomCharge, evidence: str) -> RoomCharge:
-    """Take a manager's word that the charge stands once by now."""
+    """Take a manager's word that the PMS holds the charge by now as often as it shall."""
 
     async def record(tx: Tx, fresh: RoomCharge) -> None:
         fresh.settled_by = caller.name
         await _by_hand(tx, link, caller, fresh, "settle", evidence, landed=True)
 
-    return await steps.conclude(link, row, None, states.single, extra=record)
+    return await steps.conclude(link, row, None, states.even, extra=record)
 
 
 async def _ask_first(link: Link, row: RoomCharge) -> RoomCharge | None:
@@ -254,6 +256,14 @@ async def _by_hand(tx: Tx, link: Link, caller: Caller, row: RoomCharge, step: st
     row.claimed_by = row.claimed_until = None
     await steps.keep_queue(tx, link, row)
     await audit.record(tx, caller, f"charge.{step}", "room_charge", row.id, told, property_id=row.property_id)
+
+
+def _not_waiting(row: RoomCharge) -> Conflict:
+    return Conflict(
+        f"The charge is {row.posting_status}; it does not wait to be posted.",
+        code="NOT_WAITING",
+        action="Read it again; void it, or post it again, where it stands wrong in the PMS.",
+    )
 
 
 def _must_be_free(link: Link, row: RoomCharge) -> None:

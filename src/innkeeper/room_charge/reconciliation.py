@@ -8,11 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from innkeeper.domain.charge import ZERO, PostedLine, void_reference
+from innkeeper.domain.charge import ZERO, PostedLine, charge_of, restored_reference, void_reference
 from innkeeper.domain.money import format_amount
 from innkeeper.room_charge.drafts import PREFIX
 from innkeeper.room_charge.settings import Outlet
-from innkeeper.room_charge.tables import RoomCharge
+from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 
 
 class Kind(StrEnum):
@@ -26,12 +26,14 @@ class Kind(StrEnum):
     UNSETTLED = "unsettled"
 
 
-#: What a person does about each.
+#: What a person does about each, unless the difference itself says something else.
 ACTIONS: Mapping[Kind, str] = {
-    Kind.MISSING_IN_PMS: "Look into the guest's folio; if it was removed there, void it here, else post it again.",
+    Kind.MISSING_IN_PMS: (
+        "Look into the guest's folio; if it was removed there on purpose, void it here as removed, else post it again."
+    ),
     Kind.MISSING_IN_POS: "Ask the outlet for the check; if there is none, take the line back in the PMS.",
     Kind.AMOUNT_DIFFERS: "Compare the check with the folio and correct the folio in the PMS.",
-    Kind.DUPLICATE: "Innkeeper takes the second posting back; where the queue says that it cannot, do it in the PMS.",
+    Kind.DUPLICATE: "Innkeeper mends what stands twice; where the queue says that it cannot, do it in the PMS.",
     Kind.WRONG_DATE: "The PMS counts it on another day; nothing is owed twice. Note it in the day's sign-off.",
     Kind.UNSETTLED: "Open the posting queue: retry, settle or remove it before signing off.",
 }
@@ -59,6 +61,7 @@ class Difference:
     room_number: str = ""
     check_number: str = ""
     detail: str = ""
+    action: str = ""
 
     def document(self, currency: str) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -76,7 +79,7 @@ class Difference:
             "pms_amount": format_amount(self.pms_amount, currency),
             "currency": currency,
             "detail": self.detail,
-            "suggested_action": ACTIONS[self.kind],
+            "suggested_action": self.action or ACTIONS[self.kind],
         }
 
 
@@ -97,10 +100,13 @@ class Comparison:
 
 
 def entries_of(day: date, charges: Iterable[RoomCharge]) -> list[Entry]:
-    """Return what moved on this day: charges that stand or stood, and those taken back."""
+    """Return what moved on this day: charges that stand or stood, and those taken back.
+
+    What was taken out of the PMS's books leaves nothing there, neither a charge nor a reversal.
+    """
     entries = []
     for row in charges:
-        if row.posted_at is None:
+        if row.posted_at is None or row.evidence.get("removed_in_pms"):
             continue
         if row.business_date == day:
             entries.append(Entry(row, row.reference, row.total))
@@ -110,6 +116,7 @@ def entries_of(day: date, charges: Iterable[RoomCharge]) -> list[Entry]:
 
 
 def compare(
+    day: date,
     entries: Sequence[Entry],
     lines: Sequence[PostedLine],
     outlets: Mapping[str, Outlet],
@@ -130,8 +137,8 @@ def compare(
     for entry in entries:
         outlet = entry.charge.outlet_code
         result.pos[outlet] += entry.amount
-        stands = by_reference.pop(entry.reference, None)
-        if stands is None:
+        stands = [*by_reference.pop(entry.reference, ()), *_by_hand(entry, by_reference)]
+        if not stands:
             unmatched.append(entry)
             continue
         total = sum((line.amount for line in (*stands, *mended.get(entry.reference, ()))), ZERO)
@@ -141,8 +148,23 @@ def compare(
     result.differences = _without_answered(result.differences)
     _by_amount(result, unmatched, by_reference, around)
     for reference, group in by_reference.items():
-        _only_there(result, reference, group, of_code, known or {})
+        _only_there(result, day, reference, group, of_code, known or {})
     return result
+
+
+def _by_hand(entry: Entry, there: dict[str, list[PostedLine]]) -> list[PostedLine]:
+    """Take out the line with which a person took the charge back in the PMS, by the number that was noted."""
+    number = entry.charge.evidence.get("void_by_hand", {}).get("transaction_id")
+    if entry.amount >= 0 or not number:
+        return []
+    for reference, group in there.items():
+        hits = [line for line in group if line.transaction_id == number]
+        if hits:
+            group[:] = [line for line in group if line not in hits]
+            if not group:
+                del there[reference]
+            return hits
+    return []
 
 
 def _without_corrections(
@@ -179,9 +201,8 @@ def _amount_difference(entry: Entry, total: Decimal, lines: int) -> Difference:
     times = total / entry.amount
     doubled = times > 1 and times == times.to_integral_value()
     detail = f"It stands there {int(times)} times." if doubled else f"{lines} lines there sum to another amount."
-    corrected = correction_of(entry.charge) if doubled else ZERO
-    if corrected:
-        detail += " That was taken back on another day."
+    if doubled and mended_of(entry):
+        detail += " That was taken back on another day." if entry.amount > 0 else " That was put back on another day."
     return Difference(
         Kind.DUPLICATE if doubled else Kind.AMOUNT_DIFFERS,
         entry.charge.outlet_code,
@@ -195,7 +216,16 @@ def _amount_difference(entry: Entry, total: Decimal, lines: int) -> Difference:
 
 def correction_of(row: RoomCharge) -> Decimal:
     """Return what was taken back of a charge because it stood twice; not above zero."""
-    return sum((Decimal(line["amount"]) for line in row.evidence.get("taken_back", ())), ZERO)
+    return _sum_of(row, "taken_back")
+
+
+def mended_of(entry: Entry) -> Decimal:
+    """Return what answered a doubled charge, or a doubled reversal, afterwards."""
+    return correction_of(entry.charge) if entry.amount > 0 else _sum_of(entry.charge, "put_back")
+
+
+def _sum_of(row: RoomCharge, name: str) -> Decimal:
+    return sum((Decimal(line["amount"]) for line in row.evidence.get(name, ())), ZERO)
 
 
 def doubled(result: Comparison) -> list[RoomCharge]:
@@ -207,6 +237,21 @@ def doubled(result: Comparison) -> list[RoomCharge]:
         and one.charge is not None
         and one.pos_amount > 0
         and one.pms_amount + correction_of(one.charge) > one.pos_amount
+    ]
+
+
+def taken_back_twice(result: Comparison) -> list[RoomCharge]:
+    """Return the charges that the PMS took back more often than we did and that nobody has mended.
+
+    A reversal of which we know nothing at all is the front desk's: a person looks at it.
+    """
+    return [
+        one.charge
+        for one in result.differences
+        if one.kind is Kind.DUPLICATE
+        and one.charge is not None
+        and one.pms_amount < 0
+        and one.pms_amount + _sum_of(one.charge, "put_back") < one.pos_amount
     ]
 
 
@@ -224,11 +269,13 @@ def _by_amount(
             result.pms[row.outlet_code] += sum((line.amount for line in there.pop(hit)), ZERO)
             continue
         other = around.get(entry.reference)
-        kind, detail = Kind.MISSING_IN_PMS, "The PMS has nothing under its reference."
+        kind, detail, action = Kind.MISSING_IN_PMS, "The PMS has nothing under its reference.", ""
+        if entry.amount < 0:
+            detail, action = "The PMS has no reversal of it.", "Look into the guest's folio; take it back there."
         if other:
-            kind, detail = Kind.WRONG_DATE, f"The PMS counts it on {other[0].business_date}."
+            kind, detail, action = Kind.WRONG_DATE, f"The PMS counts it on {other[0].business_date}.", ""
         result.differences.append(
-            Difference(kind, row.outlet_code, entry.amount, ZERO, row, entry.reference, detail=detail)
+            Difference(kind, row.outlet_code, entry.amount, ZERO, row, entry.reference, detail=detail, action=action)
         )
 
 
@@ -244,22 +291,21 @@ def _looks_like(entry: Entry, reference: str, group: Sequence[PostedLine]) -> bo
 
 def _only_there(
     result: Comparison,
+    day: date,
     reference: str,
     group: Sequence[PostedLine],
     of_code: Mapping[str, str],
     known: Mapping[str, RoomCharge],
 ) -> None:
     total = sum((line.amount for line in group), ZERO)
-    row = known.get(reference.removesuffix("-VOID"))
+    row = known.get(charge_of(reference))
     outlet = row.outlet_code if row else next((of_code[one.code] for one in group if one.code in of_code), "")
     result.pms[outlet] += total
     if not total:
         return
-    kind, detail = Kind.MISSING_IN_POS, "No check of ours belongs to it."
-    if row is not None and row.posted_at is not None:
-        kind, detail = Kind.WRONG_DATE, f"We hold it on {row.business_date}."
-        if total < 0 and total == correction_of(row):
-            detail = f"It takes back what was posted twice on {row.business_date}."
+    kind, detail, action = Kind.MISSING_IN_POS, "No check of ours belongs to it.", ""
+    if row is not None:
+        kind, detail, action = _known_there(row, day, reference, total)
     first = group[0]
     result.differences.append(
         Difference(
@@ -272,8 +318,46 @@ def _only_there(
             first.room_number,
             first.check_number,
             detail,
+            action,
         )
     )
+
+
+def _known_there(row: RoomCharge, day: date, reference: str, total: Decimal) -> tuple[Kind, str, str]:
+    """Return what it is that the PMS counts on a day on which we hold nothing of a charge; and what is done about it.
+
+    It is on a wrong date only where we hold it, or its taking back, on another one.
+    """
+    if reference == row.reference:
+        if row.posted_at is not None and row.business_date != day:
+            return Kind.WRONG_DATE, f"We hold it on {row.business_date}.", ""
+        if row.evidence.get("removed_in_pms"):
+            words = "It was noted here as removed in the PMS, and stands there."
+            return Kind.AMOUNT_DIFFERS, words, "Take it back in the PMS."
+        return Kind.MISSING_IN_POS, f"It is {row.posting_status} here.", "Open the posting and settle it."
+    return _reversal_there(row, day, total)
+
+
+def _reversal_there(row: RoomCharge, day: date, total: Decimal) -> tuple[Kind, str, str]:
+    elsewhere = row.void_date is not None and row.void_date != day
+    if elsewhere and total == _sum_of(row, "put_back"):
+        return Kind.WRONG_DATE, f"It puts back what was taken back twice on {row.void_date}.", ""
+    if elsewhere:
+        return Kind.WRONG_DATE, f"We hold its taking back on {row.void_date}.", ""
+    corrected = correction_of(row)
+    if corrected and row.business_date != day and total == corrected:
+        return Kind.WRONG_DATE, f"It takes back what was posted twice on {row.business_date}.", ""
+    if corrected and row.business_date != day and total + _sum_of(row, "put_back") == corrected:
+        words = f"It takes back twice what was posted twice on {row.business_date}; that was put back on another day."
+        return Kind.WRONG_DATE, words, ""
+    if corrected and total < 0:
+        words = "What stood twice was taken back more than once, so that the guest pays too little."
+        return Kind.DUPLICATE, words, ""
+    if row.status is PostingStatus.VOIDING:
+        words = "The PMS took a part of it back; its taking back is not finished here."
+        return Kind.AMOUNT_DIFFERS, words, "Open the posting: retry it, or note the number of the rest's reversal."
+    words = f"The PMS took it back, and it is {row.posting_status} here."
+    return Kind.AMOUNT_DIFFERS, words, "Void the check here too, or post it again in the PMS if it is to be paid."
 
 
 #: Lines without a reference belong together by transaction only.
@@ -281,9 +365,13 @@ _NO_REFERENCE = "\x00"
 
 
 def _grouped(lines: Iterable[PostedLine]) -> dict[str, list[PostedLine]]:
+    """Return the lines by reference; what was put back belongs to the reversals that it answers."""
     groups: dict[str, list[PostedLine]] = defaultdict(list)
     for line in lines:
-        groups[line.reference or f"{_NO_REFERENCE}{line.transaction_id}"].append(line)
+        reference = line.reference
+        if reference.startswith(PREFIX) and reference == restored_reference(charge_of(reference)):
+            reference = void_reference(charge_of(reference))
+        groups[reference or f"{_NO_REFERENCE}{line.transaction_id}"].append(line)
     return dict(groups)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from innkeeper.domain.charge import InHouseGuest, PmsCode, ReadBack
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Actor, Done, Later, Refused, Unknown
-from innkeeper.room_charge import doubles, lookup, policy, posting, states, steps, voids
+from innkeeper.room_charge import doubles, excesses, lookup, policy, posting, states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
@@ -30,12 +30,14 @@ async def go_on(link: Link, row: RoomCharge) -> RoomCharge | None:
 
 
 async def _step(link: Link, row: RoomCharge) -> RoomCharge:
-    if not row.status.is_open and not steps.is_doubled(row):
+    if not row.status.is_open and not steps.is_mending(row):
         return await steps.release(link, row)
     if steps.is_elsewhere(link, row):
         return await _elsewhere(link, row)
     if steps.is_doubled(row):
         return await doubles.mend(link, row)
+    if steps.is_excess(row):
+        return await excesses.mend(link, row)
     if row.in_doubt:
         return await settle_doubt(link, row)
     if row.status is PostingStatus.VOIDING:
@@ -48,7 +50,7 @@ async def _step(link: Link, row: RoomCharge) -> RoomCharge:
 async def _elsewhere(link: Link, row: RoomCharge) -> RoomCharge:
     """Leave a charge of another PMS to a person: that the present one has nothing of it proves nothing."""
     reason = "It was made for the PMS that was connected before, and the present one is not asked about it."
-    code = row.failure_code if steps.is_doubled(row) else states.OTHER_PMS
+    code = row.failure_code if steps.is_mending(row) else states.OTHER_PMS
     return await steps.conclude(
         link, row, None, lambda fresh: states.needs_person(fresh, code or "", reason), waits_for_person=True
     )

@@ -291,6 +291,13 @@ class VoidIn(Body):
     reason: str = Field("", max_length=300)
 
 
+class TakeBackIn(VoidIn):
+    """Why a charge is taken back; by hand with the number that the PMS gave the reversal, or as `removed` there."""
+
+    pms_transaction_id: str = Field("", max_length=100)
+    removed: bool = False
+
+
 class SettleIn(Body):
     """A manager's word on a charge in doubt."""
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from innkeeper.domain.charge import ChargeReceipt, PmsCode, PostedLine, ReadBack, VoidReceipt
-from innkeeper.domain.money import quantize
+from innkeeper.domain.charge import ZERO, ChargeReceipt, PmsCode, PostedLine, ReadBack, VoidReceipt
+from innkeeper.domain.money import format_amount, quantize
 from innkeeper.domain.outcome import Later, Refused, Unknown
 from innkeeper.jobs.backoff import DOUBT_SECONDS, OUTAGE_SECONDS, backoff
 from innkeeper.room_charge.drafts import line_documents, merged
@@ -15,6 +15,9 @@ from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 #: The longest wait between two automatic retries.
 _LONGEST_RETRY = timedelta(hours=1)
 
+#: What is left of a half-done void is tried again so often: the guest may have been checked in again.
+_HALF_VOID = timedelta(hours=1)
+
 #: The PMS refuses us, not the charge.
 _CONNECTION_REFUSED = (PmsCode.CREDENTIALS_REFUSED, PmsCode.NOT_AUTHORIZED)
 
@@ -22,8 +25,11 @@ PARTIALLY_POSTED = "PARTIALLY_POSTED"
 SURPLUS = "SURPLUS_IN_PMS"
 #: The charge stands, and the PMS holds it over again; what is too much is being taken back.
 DOUBLED = "DOUBLED_IN_PMS"
+#: The PMS took it back more often than it stood; what is too much is being put back.
+EXCESS = "TAKEN_BACK_TWICE"
 IN_DOUBT = "IN_DOUBT"
 VOIDED_UNSENT = "VOIDED_UNSENT"
+REMOVED_THERE = "REMOVED_IN_PMS"
 HELD = "AUTO_POST_OFF"
 #: In the evidence: who said that a charge in doubt does not stand, before the PMS could be asked.
 VOUCHED = "said_absent_by"
@@ -87,12 +93,35 @@ def single(row: RoomCharge) -> None:
     row.failure_code = row.failure_reason = None
 
 
-def mended(row: RoomCharge, receipt: VoidReceipt) -> None:
-    """What stood twice was taken back."""
+def mended(row: RoomCharge, receipt: VoidReceipt, now: datetime) -> None:
+    """What stood twice was taken back, if need be too often."""
     single(row)
     evidence = {name: value for name, value in row.evidence.items() if name != "taking_back"}
     evidence["taken_back"] = merged(evidence.get("taken_back", []), line_documents(receipt.lines))
     row.evidence = evidence
+    if receipt.excess:
+        taken_back_twice(row, now)
+
+
+def taken_back_twice(row: RoomCharge, now: datetime, *, seen: bool = True) -> None:
+    """The PMS took it back more often than it stood: `seen` by its own answer, else by the comparison of a day."""
+    row.failure_code = EXCESS
+    row.failure_reason = "The PMS took it back more often than it stood; what is too much is put back."
+    row.evidence = {**row.evidence, "excess": seen}
+    row.settles_at, row.next_attempt_at = None, now
+
+
+def put_back(row: RoomCharge, receipt: VoidReceipt, now: datetime) -> None:
+    """What was taken back too often stands again; whether it does once, the next look tells."""
+    stored = merged(row.evidence.get("put_back", []), line_documents(receipt.lines))
+    row.evidence = {**row.evidence, "excess": False, "put_back": stored}
+    row.settles_at, row.next_attempt_at = None, now
+
+
+def even(row: RoomCharge) -> None:
+    """The PMS was asked: nothing is taken back too often."""
+    single(row)
+    row.evidence = {name: value for name, value in row.evidence.items() if name not in ("excess", "rounds")}
 
 
 def mending_put_off(
@@ -249,8 +278,70 @@ def voided(row: RoomCharge, receipt: VoidReceipt | None, now: datetime, today: d
     if receipt is None:
         row.failure_code, row.failure_reason = VOIDED_UNSENT, "It was voided before anything was posted."
     else:
-        row.void_date = next((line.business_date for line in receipt.lines if line.business_date), today)
-        row.evidence = {**row.evidence, "void": line_documents(receipt.lines), "void_id": receipt.transaction_id}
+        lines = _of_void(row, receipt)
+        row.void_date = next((line.business_date for line in reversed(lines) if line.business_date), today)
+        evidence = {name: value for name, value in row.evidence.items() if name != "void_left"}
+        row.evidence = {**evidence, "void": line_documents(lines), "void_id": receipt.transaction_id}
+        if receipt.excess:
+            taken_back_twice(row, now)
+
+
+def _of_void(row: RoomCharge, receipt: VoidReceipt) -> list[PostedLine]:
+    """Return the void's reversals without those that took a second posting back before."""
+    before = {line.get("transaction_id") for line in row.evidence.get("taken_back", ())} - {None}
+    return [line for line in receipt.lines if line.transaction_id not in before]
+
+
+def half_voided(row: RoomCharge, receipt: VoidReceipt, now: datetime) -> None:
+    """A part was taken back and the rest is refused: a person decides, and it is tried again now and then."""
+    assert receipt.refusal is not None  # noqa: S101 - called for these only
+    row.failure_code = f"VOID_{receipt.refusal.code}"
+    why = " ".join(filter(None, (receipt.refusal.message, receipt.refusal.detail)))
+    gone = format_amount(-sum((line.amount for line in _of_void(row, receipt)), ZERO), row.currency)
+    left = format_amount(sum((line.amount for line in receipt.left), ZERO), row.currency)
+    row.failure_reason = f"{gone} {row.currency} of it was taken back; {left} stands still, and is refused: {why}"
+    stored = {
+        "void": line_documents(_of_void(row, receipt)),
+        "void_left": line_documents(receipt.left),
+        "alerted": True,  # it is told at once, and differently from a PMS that does not answer
+    }
+    row.evidence = {**row.evidence, **stored}
+    row.settles_at, row.next_attempt_at = None, now + _HALF_VOID
+
+
+def voided_by_hand(row: RoomCharge, who: str, reason: str, transaction_id: str, now: datetime, today: date) -> None:
+    """A person took it back in the PMS, under a number there."""
+    row.posting_status = PostingStatus.VOIDED.value
+    row.voided_at, row.voided_by, row.void_reason, row.void_date = now, who, reason, today
+    row.check_mark = None
+    evidence = {name: value for name, value in row.evidence.items() if name != "void_left"}
+    by_hand = {"transaction_id": transaction_id, "by": who}
+    row.evidence = {**evidence, "void_by_hand": by_hand, "void_id": transaction_id}
+    _nothing_open(row)
+    row.failure_code = row.failure_reason = None
+
+
+def removed_there(row: RoomCharge, who: str, reason: str, now: datetime) -> None:
+    """The PMS was asked and holds nothing of it, and a person says that it was taken out there on purpose."""
+    row.posting_status = PostingStatus.VOIDED.value
+    row.voided_at, row.voided_by, row.void_reason = now, who, reason
+    row.check_mark = None
+    row.evidence = {**row.evidence, "removed_in_pms": True}
+    _nothing_open(row)
+    row.failure_code, row.failure_reason = REMOVED_THERE, "It was removed in the PMS."
+
+
+def again(row: RoomCharge, reference: str, now: datetime, today: date) -> None:
+    """The PMS was asked and holds nothing of it: it is posted once more, under a reference that it never had."""
+    earlier = [*row.evidence.get("earlier_references", []), row.reference]
+    row.evidence = {"earlier_references": earlier}
+    row.generation += 1
+    row.reference = reference
+    row.posting_status = PostingStatus.PENDING.value
+    row.posted_at = row.pms_transaction_id = row.folio_balance = row.settled_by = None
+    row.lines, row.retry_count, row.business_date = [], 0, today
+    row.sent_at = row.settles_at = row.failure_code = row.failure_reason = None
+    row.next_attempt_at = now
 
 
 def void_refused(row: RoomCharge, outcome: Refused, now: datetime) -> None:
@@ -258,7 +349,7 @@ def void_refused(row: RoomCharge, outcome: Refused, now: datetime) -> None:
     row.settles_at = None
     row.failure_code = f"VOID_{outcome.code}"
     row.failure_reason = " ".join(filter(None, (outcome.message, outcome.detail)))
-    if outcome.code in _CONNECTION_REFUSED:
+    if outcome.code in _CONNECTION_REFUSED or "void_left" in row.evidence:
         row.next_attempt_at = None  # it stays half done until somebody has mended that
         return
     row.void_reason = row.voided_by = None

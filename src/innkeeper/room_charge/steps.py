@@ -15,7 +15,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import Link, is_troubled
-from innkeeper.room_charge.states import DOUBLED, HELD
+from innkeeper.room_charge.states import DOUBLED, EXCESS, HELD
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
@@ -95,15 +95,16 @@ async def conclude(
     change: Callable[[RoomCharge], None],
     *,
     waits_for_person: bool = False,
+    tell: bool = True,
     extra: Callable[[Tx, RoomCharge], Awaitable[None]] | None = None,
 ) -> RoomCharge:
     """Write what was learned, give the charge free and keep its queue entry true, in one transaction.
 
+    What waits for a person is told to people outside the screens unless they were told before (not `tell`).
     Raises ClaimLost.
     """
     async with link.database.write() as tx:
         fresh = await _ours(tx, link, row)
-        was_open = fresh.next_attempt_at is not None
         change(fresh)
         fresh.claimed_by = fresh.claimed_until = None
         if heard is not None:
@@ -111,7 +112,7 @@ async def conclude(
             await note_contact(tx, link, heard.outcome)
         if extra is not None:
             await extra(tx, fresh)
-        await keep_queue(tx, link, fresh, waits_for_person=waits_for_person, new=not was_open)
+        await keep_queue(tx, link, fresh, waits_for_person=waits_for_person, tell=tell)
         return fresh
 
 
@@ -150,7 +151,7 @@ async def release(link: Link, row: RoomCharge) -> RoomCharge:
     return await conclude(link, row, None, lambda _: None)
 
 
-async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: bool = False, new: bool = True) -> None:
+async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: bool = False, tell: bool = True) -> None:
     """Make the charge's queue entry say what the charge says, and set the alarm for its next try."""
     stuck = waits_for_person or (row.next_attempt_at is None and is_unfinished(row) and row.failure_code != HELD)
     entry = await repository.open_entry(tx.session, row.id)
@@ -173,7 +174,7 @@ async def keep_queue(tx: Tx, link: Link, row: RoomCharge, *, waits_for_person: b
         entry.status = QueueStatus.FAILED.value if stuck else QueueStatus.QUEUED.value
     if row.next_attempt_at is not None:
         await work.queue_settle(tx, row.property_id, row.id, row.next_attempt_at)
-    if entry.status == QueueStatus.FAILED.value != before and link.options.retry.alert_on_failure:
+    if tell and entry.status == QueueStatus.FAILED.value != before and link.options.retry.alert_on_failure:
         await _alert(tx, link, row)
     elif link.options.retry.alert_on_failure and _asked_too_long(row, entry, now):
         row.evidence = {**row.evidence, "alerted": True}
@@ -209,7 +210,7 @@ def is_unfinished(row: RoomCharge) -> bool:
     """Whether something is still to be done about the charge, by us or by a person."""
     if row.status is PostingStatus.FAILED:
         return row.owed
-    return row.status.is_open or is_doubled(row)
+    return row.status.is_open or is_mending(row)
 
 
 def is_elsewhere(link: Link, row: RoomCharge) -> bool:
@@ -220,6 +221,16 @@ def is_elsewhere(link: Link, row: RoomCharge) -> bool:
 def is_doubled(row: RoomCharge) -> bool:
     """Whether the charge stands and more than that is to be taken back."""
     return row.status is PostingStatus.POSTED and row.failure_code == DOUBLED
+
+
+def is_excess(row: RoomCharge) -> bool:
+    """Whether the charge, or a second posting of it, was taken back and more than that is to be put back."""
+    return row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and row.failure_code == EXCESS
+
+
+def is_mending(row: RoomCharge) -> bool:
+    """Whether the charge has settled and the PMS holds too much or too little of it."""
+    return is_doubled(row) or is_excess(row)
 
 
 def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt:

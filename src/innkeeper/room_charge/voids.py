@@ -19,6 +19,7 @@ from innkeeper.storage.database import Tx
 async def void(link: Link, caller: Caller, charge_id: UUID, reason: str) -> RoomCharge:
     """Take a charge back and return it: voided, or voiding while the PMS has not said that it is. Twice is harmless.
 
+    Where the PMS takes back a part and refuses the rest, it stays voiding and waits for a person.
     Raises NotFound, Invalid, Conflict when nothing is owed, InProgress, Refusal when the PMS cannot or will not.
     """
     if not reason.strip():
@@ -32,8 +33,15 @@ async def void(link: Link, caller: Caller, charge_id: UUID, reason: str) -> Room
     except steps.ClaimLost:
         return row
     if isinstance(heard.outcome, Refused):
+        if heard.outcome.code == PmsCode.GONE_IN_PMS and by_hand(row):
+            raise Refusal("POSTED_BY_HAND")
         lookup.refuse(heard.outcome)
     return row
+
+
+def by_hand(row: RoomCharge) -> bool:
+    """Whether the charge stands by a person's word alone: the PMS may not hold it under our reference."""
+    return row.settled_by is not None and not row.lines
 
 
 async def _begin(link: Link, caller: Caller, charge_id: UUID, reason: str) -> RoomCharge:
@@ -117,9 +125,12 @@ async def send(link: Link, row: RoomCharge) -> RoomCharge:
 
 async def _conclude(link: Link, row: RoomCharge, heard: steps.Heard[VoidReceipt]) -> RoomCharge:
     today = await link.business_date()
+    half = isinstance(heard.outcome, Done) and heard.outcome.value.refusal is not None
 
     def change(fresh: RoomCharge) -> None:
         match heard.outcome:
+            case Done(value=receipt) if receipt.refusal is not None:
+                states.half_voided(fresh, receipt, link.now())
             case Done(value=receipt):
                 states.voided(fresh, receipt, link.now(), today)
             case Refused() as refusal:
@@ -127,4 +138,5 @@ async def _conclude(link: Link, row: RoomCharge, heard: steps.Heard[VoidReceipt]
             case outcome:
                 states.void_put_off(fresh, outcome, link.now(), link.connector.capabilities.settle_seconds)
 
-    return await steps.conclude(link, row, heard, change)
+    told = "void_left" in row.evidence
+    return await steps.conclude(link, row, heard, change, waits_for_person=half, tell=not (half and told))
