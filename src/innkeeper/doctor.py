@@ -15,7 +15,7 @@ from innkeeper.channel_sync.settings import findings as channel_findings
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
-from innkeeper.room_charge import mailing
+from innkeeper.room_charge import evidence, mailing
 from innkeeper.room_charge.config import findings as charge_findings
 from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
@@ -40,7 +40,7 @@ class Finding:
 
 
 async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
-    """Examine settings, alerts, data base, trail, broker, mail, channel and PMS, each for itself; change nothing."""
+    """Examine settings, alerts, data base, trail, signed days, broker, mail, channel and PMS; change nothing."""
     try:
         container = bootstrap.build(settings)
     except WrongSettings as error:
@@ -51,6 +51,7 @@ async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
         found.append(database)
         if database.state != FAILED:
             found.append(await _trail(container))
+            found += await _signed(container)
         found.append(await _broker(settings))
         found.append(await _mail(container))
         if database.state != FAILED:
@@ -91,6 +92,19 @@ async def _trail(container: bootstrap.Container) -> Finding:
         return Finding("audit trail", OK, f"All {report.entries} entries are as they were written.")
     fault = report.faults[0]
     return Finding("audit trail", FAILED, f"Entry {fault.sequence} of {fault.property_id}: {fault.reason}.")
+
+
+async def _signed(container: bootstrap.Container) -> list[Finding]:
+    async with container.database.read() as session:
+        days, pictures = await evidence.signed_days(session), await evidence.signatures(session)
+    told = (
+        ("signed days", days, f"All {days.count} signed reports are as they were signed."),
+        ("signatures", pictures, f"All {pictures.count} signatures are as they were drawn."),
+    )
+    found = []
+    for name, verified, fine in told:
+        found += [Finding(name, FAILED, fault) for fault in verified.faults] or [Finding(name, OK, fine)]
+    return found
 
 
 async def _broker(settings: Settings) -> Finding:

@@ -13,6 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 
+from innkeeper.access.tables import APPEND_ONLY_POSTGRESQL, APPEND_ONLY_SQLITE
+from innkeeper.room_charge.tables import KEPT_POSTGRESQL, KEPT_SQLITE
 from innkeeper.storage import migrate
 from innkeeper.storage.database import Database
 from tests.conftest import POSTGRESQL, all_tables, missing
@@ -58,6 +60,20 @@ async def test_every_index_and_constraint_has_the_name_of_the_tables(empty: Data
         found = await connection.run_sync(_names)
     wanted = {index.name for table in all_tables().tables.values() for index in table.indexes}
     assert wanted - found == set()
+
+
+async def test_every_trigger_is_that_of_the_tables(empty: Database) -> None:
+    await migrate.upgrade(empty)
+    wanted = (*APPEND_ONLY_SQLITE, *KEPT_SQLITE) if empty.is_sqlite else (*APPEND_ONLY_POSTGRESQL, *KEPT_POSTGRESQL)
+    made = (
+        "SELECT sql FROM sqlite_master WHERE type = 'trigger'"
+        if empty.is_sqlite
+        else "SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
+    )
+    async with empty.engine.connect() as connection:
+        found = (await connection.execute(text(made))).scalars().all()
+    assert len(found) == (4 if empty.is_sqlite else 2)
+    assert [one for one in found if not any(one in statement for statement in wanted)] == []
 
 
 async def test_upgrading_twice_changes_nothing_and_keeps_rows(empty: Database) -> None:

@@ -177,3 +177,26 @@ async def test_the_front_desk_does_not_read_revenue(hotel: Hotel) -> None:
         assert (await client.get("/reconciliation/revenue", headers=PAGE)).status_code == 403
         page = (await client.get("/reconciliation", params=DAY, headers=PAGE)).text
     assert "Revenue by outlet" not in page
+
+
+async def test_a_day_that_is_open_in_the_pms_says_so_before_it_is_signed(hotel: Hotel) -> None:
+    await hotel.world.post()
+    part = await report(hotel)
+    assert "is still open in OPERA" in part
+    assert part.index("is still open in OPERA") < part.index("Sign off")
+    assert "is still open in OPERA" not in await report(hotel, Role.ADMIN, date="2030-05-31")
+
+
+async def test_what_came_after_the_signature_is_told_beside_it(hotel: Hotel) -> None:
+    await hotel.world.post()
+    async with hotel.inn.browser(Role.FRONT_DESK) as client:
+        signed = await client.post("/reconciliation/2030-06-01/sign-off", headers=PART)
+        assert "came later" not in signed.text
+        await hotel.world.post(room="218", subtotal="30.00", tip="3.00")
+        discreet = (await client.get("/reconciliation/report", params=DAY, headers=PART)).text
+    assert "Something came on this day after it was signed" in discreet
+    assert "33.00" not in discreet
+    part = await report(hotel)
+    assert "1 movement of" in part
+    assert "$33.00" in part
+    assert "open the day again and sign it anew" in part

@@ -125,6 +125,11 @@ async def verify_chain(session: AsyncSession) -> ChainReport:
     return ChainReport(entries, tuple(faults))
 
 
+async def told_of(session: AsyncSession, entity_type: str, action: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return, by the entity's identifier, the detail with which the trail tells that this was done."""
+    return {one.entity_id: one.detail for one in await repository.audit_of(session, entity_type, action)}
+
+
 async def _verify_property(session: AsyncSession, property_id: UUID, end: int) -> tuple[int, str, ChainFault | None]:
     count, previous = 0, GENESIS
     while page := await repository.audit_between(session, property_id, count, end, _PAGE):

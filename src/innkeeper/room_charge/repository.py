@@ -1,7 +1,7 @@
 """Every query of room charge."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -351,6 +351,65 @@ async def last_revision(session: AsyncSession, property_id: UUID, day: date) -> 
     """Return the newest signing of a day, whether it stands or was reopened."""
     query = select(Reconciliation).where(Reconciliation.property_id == property_id, Reconciliation.date == day)
     return await session.scalar(query.order_by(Reconciliation.revision.desc()).limit(1).with_for_update())
+
+
+async def moved_on(session: AsyncSession, property_id: UUID, day: date) -> Sequence[Any]:
+    """Return what moved on that business date: total, business_date, void_date, posted_at, voided_at, failure_code."""
+    query = select(
+        _CHARGES.c.total,
+        _CHARGES.c.business_date,
+        _CHARGES.c.void_date,
+        _CHARGES.c.posted_at,
+        _CHARGES.c.voided_at,
+        _CHARGES.c.failure_code,
+    ).where(
+        _CHARGES.c.property_id == property_id,
+        _CHARGES.c.posted_at.is_not(None),
+        or_(_CHARGES.c.business_date == day, _CHARGES.c.void_date == day),
+    )
+    return (await session.execute(query)).all()
+
+
+async def signed_and_moved(
+    session: AsyncSession, signed_since: datetime, margin: timedelta
+) -> Sequence[Reconciliation]:
+    """Return the days signed since then, and still so, on which something may have come after; none that was told of.
+
+    What came within `margin` before the signature counts too: it may have missed the figures.
+    """
+    query = select(Reconciliation).where(
+        Reconciliation.reopened_at.is_(None),
+        Reconciliation.told_at.is_(None),
+        Reconciliation.signed_off_at >= signed_since,
+    )
+    found = []
+    for row in await session.scalars(query.order_by(Reconciliation.id)):
+        after = row.signed_off_at - margin
+        came = select(_CHARGES.c.id).where(
+            _CHARGES.c.property_id == row.property_id,
+            or_(
+                (_CHARGES.c.business_date == row.date) & (_CHARGES.c.posted_at > after),
+                (_CHARGES.c.business_date == row.date) & (_CHARGES.c.voided_at > after),
+                (_CHARGES.c.void_date == row.date) & (_CHARGES.c.voided_at > after),
+            ),
+        )
+        if await session.scalar(came.limit(1)) is not None:
+            found.append(row)
+    return found
+
+
+async def signed_days(session: AsyncSession, after: UUID | None, limit: int) -> Sequence[Reconciliation]:
+    """Return the next signings of all properties, in the order of their ids."""
+    query = select(Reconciliation).order_by(Reconciliation.id).limit(limit)
+    return (await session.scalars(query.where(Reconciliation.id > after) if after else query)).all()
+
+
+async def signatures(session: AsyncSession, after: UUID | None, limit: int) -> Sequence[tuple[Signature, str | None]]:
+    """Return the next signatures of all properties, each with the hash that its charge names, in the order of ids."""
+    query = select(Signature, RoomCharge.signature_hash).join(RoomCharge, RoomCharge.id == Signature.room_charge_id)
+    query = query.order_by(Signature.id).limit(limit)
+    rows = await session.execute(query.where(Signature.id > after) if after else query)
+    return [(kept, of_charge) for kept, of_charge in rows]
 
 
 async def charges_of_guest(

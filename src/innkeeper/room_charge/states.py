@@ -326,7 +326,6 @@ def removed_there(row: RoomCharge, who: str, reason: str, now: datetime) -> None
     row.posting_status = PostingStatus.VOIDED.value
     row.voided_at, row.voided_by, row.void_reason = now, who, reason
     row.check_mark = None
-    row.evidence = {**row.evidence, "removed_in_pms": True}
     _nothing_open(row)
     row.failure_code, row.failure_reason = REMOVED_THERE, "It was removed in the PMS."
 

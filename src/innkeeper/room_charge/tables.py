@@ -6,7 +6,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from innkeeper.domain.business_day import utc_now
@@ -260,7 +272,9 @@ class Signature(Keyed, Base):
 
 
 class Reconciliation(Keyed, Base):
-    """A signed day, as it was when it was signed. Never changed; reopening it is noted and signing again adds a row."""
+    """A signed day, as it was when it was signed. The data base lets nobody change it; reopening it is noted once, and
+    signing again adds a row.
+    """
 
     __tablename__ = "reconciliations"
     __table_args__ = (UniqueConstraint("property_id", "date", "revision", name="uq_reconciliations_revision"),)
@@ -279,6 +293,38 @@ class Reconciliation(Keyed, Base):
     reopened_by: Mapped[str | None] = mapped_column(String(80))
     reopened_at: Mapped[datetime | None]
     reopen_reason: Mapped[str | None] = mapped_column(Text)
+    #: When somebody was told that something came on the day after it was signed.
+    told_at: Mapped[datetime | None]
+
+
+#: What may still be written of a signed day; the data base itself refuses all else. Migrations run these statements.
+_LATER = ("reopened_by", "reopened_at", "reopen_reason", "told_at")
+_SIGNED = tuple(one.key for one in Reconciliation.__mapper__.column_attrs if one.key not in _LATER)
+KEPT_SQLITE = (
+    "CREATE TRIGGER reconciliations_no_delete BEFORE DELETE ON reconciliations "
+    "BEGIN SELECT RAISE(ABORT, 'a signed day is kept as it was signed'); END",
+    "CREATE TRIGGER reconciliations_no_change BEFORE UPDATE ON reconciliations WHEN "
+    + " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in _SIGNED)
+    + " OR (OLD.reopened_at IS NOT NULL AND (OLD.reopened_at IS NOT NEW.reopened_at"
+    " OR OLD.reopened_by IS NOT NEW.reopened_by OR OLD.reopen_reason IS NOT NEW.reopen_reason))"
+    " BEGIN SELECT RAISE(ABORT, 'a signed day is kept as it was signed'); END",
+)
+KEPT_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION reconciliations_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF TG_OP = 'DELETE' OR (OLD.reopened_at IS NOT NULL AND (to_jsonb(OLD) - 'told_at') IS DISTINCT FROM "
+    "(to_jsonb(NEW) - 'told_at')) OR (to_jsonb(OLD) - '{reopened_by,reopened_at,reopen_reason,told_at}'::text[]) "
+    "IS DISTINCT FROM (to_jsonb(NEW) - '{reopened_by,reopened_at,reopen_reason,told_at}'::text[]) "
+    "THEN RAISE EXCEPTION 'a signed day is kept as it was signed'; END IF; RETURN NEW; END $$",
+    "CREATE TRIGGER reconciliations_kept BEFORE UPDATE OR DELETE ON reconciliations "
+    "FOR EACH ROW EXECUTE FUNCTION reconciliations_kept()",
+)
+
+
+@event.listens_for(Reconciliation.__table__, "after_create")
+def _keep_signed_days(_table: Table, connection: Connection, **_: Any) -> None:
+    statements = KEPT_SQLITE if connection.dialect.name == "sqlite" else KEPT_POSTGRESQL
+    for statement in statements:
+        connection.exec_driver_sql(statement)
 
 
 class RoomSighting(Base):
