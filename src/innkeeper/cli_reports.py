@@ -51,6 +51,10 @@ def day(console: Console, report: Mapping[str, Any], *, as_json: bool) -> None:
     state = "It balances" if report["balanced"] else "It does not balance"
     signed = f", signed by {report['signed_off_by']}" if report["signed_off_at"] else ""
     console.print(f"{state}{signed}.", highlight=False, markup=False, soft_wrap=True)
+    since = report.get("since_signing")
+    if since and since["movements"]:
+        words = f"Since the signature: {since['movements']} movements of {since['amount']}, not in these figures."
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def findings(console: Console, found: Sequence[Finding], *, as_json: bool) -> None:

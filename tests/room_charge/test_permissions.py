@@ -89,6 +89,18 @@ async def period(world: World, role: Role) -> httpx2.Response:
     return await world.call("GET", "/reconciliation?start=2030-06-01&end=2030-06-01", role=role)
 
 
+async def export_period(world: World, role: Role) -> httpx2.Response:
+    return await world.call("GET", "/reconciliation/export?start=2030-06-01&end=2030-06-01", role=role)
+
+
+async def journal(world: World, role: Role) -> httpx2.Response:
+    return await world.call("GET", "/reconciliation/journal?date=2030-06-01", role=role)
+
+
+async def export_to_pms(world: World, role: Role) -> httpx2.Response:
+    return await world.call("POST", "/reconciliation/2030-06-01/export-to-pms", role=role)
+
+
 async def export(world: World, role: Role) -> httpx2.Response:
     return await world.call("GET", "/reconciliation/export?date=2030-06-01", role=role)
 
@@ -122,9 +134,9 @@ async def _entry(world: World) -> str:
 TABLE: dict[str, tuple[tuple[Act, ...], str]] = {
     "Charge to room": ((charge, split, look_up, receipt), "YYYY"),
     "Override credit limit": ((override_credit,), "NYYY"),
-    "Retry failed postings": ((retry, retry_entry, retry_all, remove, override, post_again), "NNYY"),
+    "Retry failed postings": ((retry, retry_entry, retry_all, remove, override, post_again, export_to_pms), "NNYY"),
     "Void room charges": ((void, void_by_hand), "NNYY"),
-    "View reconciliation": ((reconciliation, period, export), "NNYY"),
+    "View reconciliation": ((reconciliation, period, export, export_period, journal), "NNYY"),
     "Configure PMS": ((configure, read_config, outlets, ask_pms), "NNNY"),
     "Night audit sign-off": ((sign_off,), "NYYY"),
 }

@@ -169,7 +169,7 @@ async def test_revenue_by_outlet_has_a_table_behind_its_chart(hotel: Hotel) -> N
     assert 'data-amount="105.00"' in part
     assert 'data-amount="20.00"' in part
     assert "$125.00" in part
-    assert "The period has from one to 31 days." in long.text
+    assert "The period has 152 days; ask for at most 92 at a time." in long.text
 
 
 async def test_the_front_desk_does_not_read_revenue(hotel: Hotel) -> None:
@@ -200,3 +200,36 @@ async def test_what_came_after_the_signature_is_told_beside_it(hotel: Hotel) -> 
     assert "1 movement of" in part
     assert "$33.00" in part
     assert "open the day again and sign it anew" in part
+
+
+async def test_the_day_is_exported_to_the_pms_from_its_page(hotel: Hotel) -> None:
+    posting = (await hotel.world.post()).json()
+    for line in list(hotel.world.opera.state.under_reference(posting["reference"])):
+        hotel.world.opera.desk.delete_posting(line.transaction_no)
+    part = await report(hotel)
+    assert "Export to PMS" in part
+    assert "/api/pms/reconciliation/journal?date=2030-06-01" in part
+    assert f'name="posting_ids" value="{posting["id"]}"' in part
+    path = "/reconciliation/2030-06-01/export-to-pms"
+    async with hotel.inn.browser(Role.MANAGER, "exporting-manager") as client:
+        refused = await client.post(path, data={"posting_ids": posting["id"], "reason": " "}, headers=PART)
+        assert refused.status_code == 422
+        assert "Say why these charges are posted again." in refused.text
+        told = {"posting_ids": posting["id"], "reason": "deleted by mistake"}
+        done = await client.post(path, data=told, headers=PART)
+        assert "Posted again." in done.text
+        assert "Balanced" in done.text
+        nothing = await client.post(path, headers=PART)
+        assert "OPERA lacks nothing that could be sent." in nothing.text
+    async with hotel.inn.browser(Role.FRONT_DESK) as client:
+        assert (await client.post(path, headers=PART)).status_code == 403
+        assert "Export to PMS" not in (await client.get("/reconciliation/report", params=DAY, headers=PART)).text
+
+
+async def test_revenue_of_a_period_has_its_exports(hotel: Hotel) -> None:
+    await hotel.world.post()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        params = {"start": "2030-05-01", "end": "2030-06-01"}
+        part = (await client.get("/reconciliation/revenue/report", params=params, headers=PART)).text
+    for form in ("csv", "xlsx", "pdf"):
+        assert f"/api/pms/reconciliation/export?start=2030-05-01&amp;end=2030-06-01&amp;format={form}" in part

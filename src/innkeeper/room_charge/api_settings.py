@@ -1,5 +1,6 @@
 """The routes of the PMS settings and of reconciliation."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -9,9 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
 from innkeeper.domain.outcome import Done, Refused
-from innkeeper.room_charge import audit_day, config, exports, repository, settings
+from innkeeper.room_charge import audit_day, config, day_export, exports, period, repository, settings
 from innkeeper.room_charge.api import systems_of
-from innkeeper.room_charge.schemas import ConfigIn, ReopenIn, SignOffIn, TestOut
+from innkeeper.room_charge.schemas import ConfigIn, ExportIn, ReopenIn, SignOffIn, TestOut
 from innkeeper.room_charge.settings import Outlet
 
 router = APIRouter(prefix="/api/pms", tags=["room charge"])
@@ -93,7 +94,7 @@ async def get_period(
     """The days from `start` to `end`, both included, and the revenue by outlet; the open day when left out."""
     link = await systems_of(request).link(property_id)
     last = end or start or await link.business_date()
-    return await audit_day.period(link, start or last, last)
+    return await period.report(link, start or last, last)
 
 
 @router.get("/reconciliation/daily")
@@ -114,15 +115,49 @@ async def export_day(
     caller: CurrentManager,
     property_id: PropertyId,
     day: Annotated[date | None, Query(alias="date")] = None,
+    start: date | None = None,
+    end: date | None = None,
     form: Annotated[Literal["csv", "xlsx", "pdf"], Query(alias="format")] = "csv",
 ) -> Response:
-    """One day as a file."""
+    """One day as a file; with `start` or `end`, the days from one to the other, both included."""
+    link = await systems_of(request).link(property_id)
+    if start or end:
+        last = end or await link.business_date()
+        document = await period.report(link, start or last, last)
+        name = f"{document['start']}-to-{document['end']}"
+    else:
+        document = await audit_day.report(link, day or await link.business_date())
+        name = document["date"]
+    media_type, write = exports.FORMATS[form]
+    return _file(await asyncio.to_thread(write, document), media_type, f"room-charge-{name}.{form}")
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response:
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@router.get("/reconciliation/journal")
+async def journal(
+    request: Request,
+    caller: CurrentManager,
+    property_id: PropertyId,
+    day: Annotated[date | None, Query(alias="date")] = None,
+) -> Response:
+    """The day's lines as the PMS takes them, as CSV: for what is imported or typed there by hand."""
     link = await systems_of(request).link(property_id)
     chosen = day or await link.business_date()
-    media_type, write = exports.FORMATS[form]
-    name = f'attachment; filename="room-charge-{chosen}.{form}"'
-    document = await audit_day.report(link, chosen)
-    return Response(write(document), media_type=media_type, headers={"Content-Disposition": name})
+    content = await day_export.journal(link, chosen)
+    return _file(content, exports.FORMATS["csv"][0], f"room-charge-journal-{chosen}.csv")
+
+
+@router.post("/reconciliation/{day}/export-to-pms")
+async def export_to_pms(
+    request: Request, caller: CurrentManager, property_id: PropertyId, day: date, body: ExportIn | None = None
+) -> dict[str, Any]:
+    """Send the PMS what it lacks: what waits of the day now, and again the charges that are named, which it lost."""
+    link = await systems_of(request).link(property_id)
+    told = body or ExportIn()
+    return await day_export.to_pms(link, caller, day, told.posting_ids, told.reason)
 
 
 @router.post("/reconciliation/{day}/sign-off")

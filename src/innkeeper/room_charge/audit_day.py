@@ -23,9 +23,6 @@ from innkeeper.room_charge.reconciliation import Entry
 from innkeeper.room_charge.tables import PostingAttempt, Reconciliation, RoomCharge
 from innkeeper.storage.database import Tx
 
-#: Days that one report over a period may span.
-LONGEST_PERIOD = 31
-
 #: A signature is watched so long for what comes after it; by then its day is closed in the PMS.
 _TELLS = timedelta(days=4)
 #: What was written so shortly before a signature may have missed its figures.
@@ -300,46 +297,7 @@ def _history(row: Reconciliation | None) -> dict[str, Any]:
     }
 
 
-# --- over a period, and by itself -------------------------------------------------------------------------------------
-
-
-async def period(link: Link, start: date, end: date) -> dict[str, Any]:
-    """Return the days from `start` to `end`, both included, and their sums. Raises Invalid, PmsAway, Refusal."""
-    if end < start or (end - start).days >= LONGEST_PERIOD:
-        raise Invalid.field("end", f"The period has from one to {LONGEST_PERIOD} days.")
-    days = [await report(link, start + timedelta(days=n)) for n in range((end - start).days + 1)]
-    currency = next((day["currency"] for day in days if day["total_checks"]), link.hotel.currency)
-
-    def total(name: str, rows: Sequence[dict[str, Any]]) -> str:
-        return format_amount(sum((Decimal(row[name]) for row in rows), Decimal(0)), currency)
-
-    outlets: dict[str, list[dict[str, Any]]] = {}
-    for day in days:
-        for one in day["by_outlet"]:
-            outlets.setdefault(one["outlet_code"], []).append(one)
-    return {
-        "start": start.isoformat(),
-        "end": end.isoformat(),
-        "currency": currency,
-        "total_posted": total("total_posted", days),
-        "pos_total": total("pos_total", days),
-        "total_checks": sum(day["total_checks"] for day in days),
-        "variance": total("variance", days),
-        "balanced": all(day["balanced"] for day in days),
-        "by_outlet": [
-            {
-                "outlet_code": code,
-                "name": rows[0]["name"],
-                "revenue_center": rows[0]["revenue_center"],
-                "checks": sum(row["checks"] for row in rows),
-                **{name: total(name, rows) for name in ("pos_total", "pms_posted", "variance")},
-            }
-            for code, rows in sorted(outlets.items())
-        ],
-        "exceptions": [{**one, "date": day["date"]} for day in days for one in day["exceptions"]],
-        "recovered": [{**one, "date": day["date"]} for day in days for one in day["recovered"]],
-        "days": days,
-    }
+# --- by itself --------------------------------------------------------------------------------------------------------
 
 
 async def by_itself(link: Link, day: date, *, quiet: bool = False) -> Outcome[str]:

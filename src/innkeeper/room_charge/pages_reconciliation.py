@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager
 from innkeeper.domain.errors import InnkeeperError
-from innkeeper.room_charge import audit_day, repository
+from innkeeper.room_charge import audit_day, day_export, period, repository
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.pages_words import pms_name
@@ -51,6 +52,7 @@ async def _report(
     *,
     wrong: InnkeeperError | None = None,
     typed: str = "",
+    sent: Mapping[str, Any] | None = None,
 ) -> HTMLResponse:
     may_read = audit_day.may_read(caller)
     found: Mapping[str, Any] | None = None
@@ -83,6 +85,7 @@ async def _report(
         came_later=signed is not None and stands and await audit_day.came_later(link, signed),
         wrong=problem(wrong) if wrong else None,
         typed=typed,
+        sent=sent,
         may_read=may_read,
         pms=pms_name(link.pms_type),
         amount=_amounts(found["currency"] if found else link.hotel.currency),
@@ -114,6 +117,29 @@ async def sign_off(
     """Sign the day as it stands."""
     link = await systems_of(request).link(hotel.id)
     return await _sign(request, link, caller, day, audit_day.sign_off(link, caller, day, note), note)
+
+
+@router.post("/{day}/export-to-pms")
+async def export_to_pms(
+    request: Request,
+    caller: CurrentManager,
+    hotel: Hotel,
+    day: date,
+    posting_ids: Annotated[list[UUID] | None, Form()] = None,
+    reason: Annotated[str, Form(max_length=300)] = "",
+) -> Response:
+    """Send the PMS what it lacks of the day, and show the day as it stands then."""
+    link = await systems_of(request).link(hotel.id)
+    in_place = "hx-request" in request.headers
+    try:
+        sent = await day_export.to_pms(link, caller, day, posting_ids or (), reason)
+    except InnkeeperError as error:
+        if not in_place:
+            raise
+        return await _report(request, link, caller, day, wrong=error, typed=reason)
+    if in_place:
+        return await _report(request, link, caller, day, sent=sent)
+    return RedirectResponse(f"/reconciliation?date={day}", status_code=303)
 
 
 @router.post("/{day}/reopen")
@@ -164,9 +190,9 @@ async def revenue_report(
     link = await systems_of(request).link(hotel.id)
     last = end or await link.business_date()
     first = start or last - timedelta(days=_WEEK - 1)
-    context: dict[str, Any] = {"start": first, "end": last, "longest": audit_day.LONGEST_PERIOD}
+    context: dict[str, Any] = {"start": first, "end": last, "longest": period.LONGEST}
     try:
-        found = await audit_day.period(link, first, last)
+        found = await period.report(link, first, last)
     except InnkeeperError as error:
         return render(
             request,

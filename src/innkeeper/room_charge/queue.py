@@ -69,9 +69,15 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
 
 
 async def process(link: Link, caller: Caller) -> Sequence[UUID]:
-    """Put everything that waits up to run now and return the charges; a few at a time, since waiters go on charging."""
+    """Put everything that waits up to run now and return the charges."""
     async with link.database.read() as session:
         ids = await repository.open_charges(session, link.property_id)
+    await process_these(link, caller, ids)
+    return ids
+
+
+async def process_these(link: Link, caller: Caller, ids: Sequence[UUID]) -> None:
+    """Put those of the charges that wait up to run now; a few at a time, since waiters go on charging."""
     for start in range(0, len(ids), _FEW):
         async with link.database.write() as tx:
             for charge_id in ids[start : start + _FEW]:
@@ -79,7 +85,6 @@ async def process(link: Link, caller: Caller) -> Sequence[UUID]:
                 free = row.claimed_until is None or row.claimed_until <= link.now()
                 if free and steps.is_unfinished(row):
                     await _reopen(tx, link, caller, row, link.now())
-    return ids
 
 
 async def recover(link: Link) -> int:

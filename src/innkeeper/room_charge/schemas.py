@@ -369,6 +369,13 @@ class MailIn(Body):
     to: str = Field("", max_length=254)
 
 
+class ExportIn(Body):
+    """The charges of a day that the PMS lost and that are to be posted again, and why."""
+
+    posting_ids: Sequence[UUID] = Field((), max_length=500)
+    reason: str = Field("", max_length=300)
+
+
 class SignOffIn(Body):
     """What the auditor says about differences that stay."""
 
