@@ -184,6 +184,29 @@ async def test_a_payment_is_noted_once_however_often_its_form_is_sent(house: Hou
         assert 'value="ten"' in odd
 
 
+async def test_what_was_paid_too_much_is_paid_back_and_a_wrong_payment_taken_off_on_the_screen(house: House) -> None:
+    hotel = house.hotel
+    stay = await hotel.book(hotel.room(0, 1, amount=Decimal("90.00")))
+    await hotel.do(reservations.check_in, stay)
+    path = f"/house/reservations/{stay.id}"
+    async with house.desk() as desk, house.desk(Role.MANAGER) as manager:
+        form = fields_of(await desk.see(path))
+        await desk.send(f"{path}/payments", {**form, "amount": "120.00", "method": "cash"})
+        refused = await desk.send(f"{path}/check-out", {"version": 2}, 409)
+        assert "Pay it back first." in words_of(refused)
+        page = await desk.see(path)
+        assert "Take it off" not in page
+        form = fields_of(page)
+        assert form["amount"] == "30.00"
+        await desk.send(f"{path}/refunds", {**form, "method": "cash"})
+        page = await manager.see(path)
+        assert "Paid back, cash" in words_of(page)
+        [first, _] = re.findall(rf'action="({path}/lines/[^"]+/void)"', page)
+        await desk.send(first, {"reason": "Twice"}, 403)
+        await manager.send(first, {"reason": ""}, 422)
+        assert "is taken off the bill" in words_of(await manager.see(await manager.send(first, {"reason": "Twice"})))
+
+
 async def test_what_is_on_its_way_from_the_outlets_stands_by_the_bill_where_somebody_tells_it(house: House) -> None:
     stay = await house.hotel.book(house.hotel.room(0, 1))
 

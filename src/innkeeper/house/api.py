@@ -13,11 +13,10 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import Db, IfMatch, Limit, Offset, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
-from innkeeper.domain.money import check_currency
 from innkeeper.house import (
+    api_folios,
     availability,
     erasing,
-    folios,
     guest_repository,
     guests,
     intake,
@@ -30,14 +29,12 @@ from innkeeper.house import (
 from innkeeper.house.schemas import (
     CheckIn,
     CheckOut,
-    FolioOut,
     GuestIn,
     GuestOut,
     MaintenanceIn,
     MaintenanceOut,
     NightOut,
     Page,
-    PaymentIn,
     PropertyIn,
     PropertyOut,
     RateOut,
@@ -54,6 +51,7 @@ from innkeeper.house.tables import Reservation, RoomType
 from innkeeper.storage.database import Tx
 
 router = APIRouter(prefix="/api", tags=["House"])
+router.include_router(api_folios.router)
 
 FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 Manager = Annotated[Caller, Depends(require(Role.MANAGER))]
@@ -532,7 +530,7 @@ async def check_out(
     version: IfMatch,
     body: Annotated[CheckOut | None, Body()] = None,
 ) -> ReservationOut:
-    """Check guests out; 409 `BALANCE_DUE` while something is to be paid, unless a manager leaves the folio open."""
+    """Check guests out; 409 `BALANCE_DUE` or `FOLIO_NOT_EVEN` until the bill is even, or a manager leaves it open."""
     body = body or CheckOut()
     if body.leave_open:
         caller.need(Role.MANAGER)
@@ -548,35 +546,6 @@ async def check_out(
         if body.leave_open:
             await _note(tx, caller, "folio.left_open", reservation_id, property_id)
     return _answer(left, response)
-
-
-@router.get("/reservations/{reservation_id}/folio", summary="Read the bill")
-async def read_folio(reservation_id: UUID, database: Db, property_id: PropertyId, _caller: FrontDesk) -> FolioOut:
-    """Return the lines, what check-out will add, the balance, and what is owed."""
-    async with database.read() as session:
-        return FolioOut.of(await folios.statement(session, property_id, reservation_id))
-
-
-@router.post("/reservations/{reservation_id}/folio/payments", status_code=201, summary="Take a payment")
-async def add_payment(
-    reservation_id: UUID, body: PaymentIn, database: Db, property_id: PropertyId, _caller: FrontDesk
-) -> FolioOut:
-    """Note a payment; the same reference again notes it once. Returns the bill."""
-    async with database.write() as tx:
-        house = await properties.get(tx.session, property_id)
-        currency = check_currency(body.currency) if body.currency else None
-        if currency is None:
-            currency = (await _reservation(tx.session, property_id, reservation_id)).currency
-        await folios.record_payment(
-            tx,
-            house.id,
-            reservation_id,
-            amount=intake.amount(body.amount, currency, "amount"),
-            currency=currency,
-            method=body.method,
-            reference=body.reference,
-        )
-        return FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
 
 
 async def _guest_of_change(tx: Tx, property_id: UUID, body: ReservationIn, present: UUID) -> UUID:

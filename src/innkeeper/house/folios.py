@@ -1,7 +1,8 @@
 """Keeps the bills: lines that are never changed, a balance that is their sum, each charge once for its reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -166,11 +167,37 @@ async def record_payment(
     return await _post(tx, property_id, reservation_id, line, currency)
 
 
+async def pay_back(
+    tx: Tx,
+    property_id: UUID,
+    reservation_id: UUID,
+    *,
+    amount: Decimal,
+    currency: str,
+    method: str,
+    reference: str | None = None,
+) -> FolioLine:
+    """Give the guest back `amount` (positive) of what he paid too much; the folio line is a payment above zero.
+
+    Raises as `post_charge`, and Conflict (`NO_CREDIT`) where less than that was paid too much.
+    """
+    line = FolioLine(kind="payment", amount=amount, description=f"Paid back, {method}", reference=reference)
+    return await _post(tx, property_id, reservation_id, line, currency, back=True)
+
+
+async def is_noted(session: AsyncSession, property_id: UUID, reference: str | None) -> bool:
+    """Whether a line stands for this reference already."""
+    if reference is None:
+        return False
+    return await folio_repository.line_by_reference(session, property_id, reference) is not None
+
+
 async def void_line(
     tx: Tx, property_id: UUID, line_id: UUID, *, reason: str, reference: str | None = None
 ) -> FolioLine:
     """Answer a line by its opposite; a line that is void already returns the one that voided it.
 
+    A closed folio that is not even any more opens again, so that what is then owed or too much can be settled.
     Raises NotFound, Conflict (`NOT_VOIDABLE`).
     """
     line = await folio_repository.folio_line(tx.session, property_id, line_id)
@@ -192,7 +219,36 @@ async def void_line(
         reference=reference,
         voids_id=line.id,
     )
-    return await _add(tx, house, folio, void)
+    void = await _add(tx, house, folio, void)
+    status = await repository.status_of(tx.session, folio.reservation_id)
+    _close_or_open(folio, gone=status == StayStatus.CHECKED_OUT)
+    return void
+
+
+async def void_payment(
+    tx: Tx, property_id: UUID, reservation_id: UUID, line_id: UUID, *, reason: str
+) -> FolioLine | None:
+    """Take back a payment that was noted wrongly; None when that was done before.
+
+    Raises NotFound, Invalid, Conflict (`NOT_VOIDABLE`).
+    """
+    errors = Errors()
+    errors.text("reason", reason, 200, needed=True)
+    errors.raise_any()
+    await _locked(tx, property_id, reservation_id)
+    folio = await folio_repository.folio_of(tx.session, reservation_id, lock=True)
+    line = await folio_repository.folio_line(tx.session, property_id, line_id)
+    if line is None or folio is None or line.folio_id != folio.id:
+        raise NotFound(f"There is no line {line_id} on this bill.")
+    if line.kind != "payment":
+        raise Conflict(
+            "Only a payment is taken back here.",
+            code="NOT_VOIDABLE",
+            action="Take a charge back where it was made: the outlet's under Charges.",
+        )
+    if await folio_repository.void_of(tx.session, line.id) is not None:
+        return None
+    return await void_line(tx, property_id, line_id, reason=reason)
 
 
 async def statement(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Statement:
@@ -211,16 +267,19 @@ async def statement(session: AsyncSession, property_id: UUID, reservation_id: UU
     return Statement(reservation, folio, lines, projected, balance, due)
 
 
-async def post_stay(tx: Tx, house: Property, reservation: Reservation, *, leave_open: bool) -> None:
+async def post_stay(
+    tx: Tx, house: Property, reservation: Reservation, *, leave_open: bool, booked: Mapping[UUID, date] | None = None
+) -> None:
     """Write what the rooms that have checked out cost, and close the folio when they all have.
 
-    Raises Conflict (`BALANCE_DUE`) when the last one leaves with something to pay, unless `leave_open`.
+    `booked` is until when each room was booked, where its guest leaves before. Raises Conflict when the last one leaves
+    with something to pay (`BALANCE_DUE`) or to get back (`FOLIO_NOT_EVEN`), unless `leave_open`.
     """
     final = reservation.status == StayStatus.CHECKED_OUT
     staying = {f"accommodation:{row.id}" for row in reservation.rooms if row.status != StayStatus.CHECKED_OUT}
     folio = await _folio(tx, house, reservation)
     posted = {line.reference for line in await folio_repository.folio_lines(tx.session, folio.id)}
-    for line in _stay_lines(reservation, final=final):
+    for line in _stay_lines(reservation, final=final, booked=booked or {}):
         if line.reference in posted or line.reference in staying:
             continue
         row = FolioLine(kind=line.kind, amount=line.amount, description=line.description, reference=line.reference)
@@ -235,17 +294,29 @@ async def post_stay(tx: Tx, house: Property, reservation: Reservation, *, leave_
             action='Record the payment first; a manager can leave the folio open with "leave_open": true.',
             errors=[FieldError("balance", owed)],
         )
-    if folio.balance <= 0:
-        folio.closed_at = utc_now()
+    if folio.balance < 0 and not leave_open:
+        credit = f"{format_amount(-folio.balance, folio.currency)} {folio.currency}"
+        raise Conflict(
+            f"{credit} too much are paid on the folio of {reservation.confirmation}.",
+            code="FOLIO_NOT_EVEN",
+            action='Pay them back first; a manager can leave the folio open with "leave_open": true.',
+            errors=[FieldError("balance", f"-{credit}")],
+        )
+    _close_or_open(folio, gone=True)
 
 
-def _stay_lines(reservation: Reservation, *, final: bool) -> list[Projected]:
-    """Return the lines that the stay itself makes: rooms, and at the end the extras and what was paid before."""
+def _stay_lines(reservation: Reservation, *, final: bool, booked: Mapping[UUID, date] | None = None) -> list[Projected]:
+    """Return the lines that the stay itself makes: rooms, and at the end the extras and what was paid before.
+
+    Who leaves before the end of the stay is billed for what was booked, and the line says until when that was.
+    """
     lines = []
     rooms = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED]
     for row in rooms:
         where = f"room {row.room.number}" if row.room else (row.room_type.name if row.room_type else "room")
-        description = f"Accommodation {row.check_in} to {row.check_out}, {where}"
+        until = (booked or {}).get(row.id, row.check_out)
+        left = f", left {row.check_out}" if until > row.check_out else ""
+        description = f"Accommodation {row.check_in} to {until}, {where}{left}"
         lines.append(Projected(f"accommodation:{row.id}", "accommodation", description[:300], row.amount))
     if final:
         extras = reservation.total_amount - sum((row.amount for row in rooms), Decimal(0))
@@ -258,12 +329,12 @@ def _stay_lines(reservation: Reservation, *, final: bool) -> list[Projected]:
     return lines
 
 
-async def _post(tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine, currency: str) -> FolioLine:
-    _check(line, currency)
+async def _post(
+    tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine, currency: str, *, back: bool = False
+) -> FolioLine:
+    _check(line, currency, back=back)
     house = await properties.get(tx.session, property_id)
-    reservation = await repository.reservation(tx.session, property_id, reservation_id, lock=True)
-    if reservation is None:
-        raise NotFound(f"There is no reservation {reservation_id}.")
+    reservation = await _locked(tx, property_id, reservation_id)
     if currency != reservation.currency:
         raise RuleRefused(
             f"The folio is kept in {reservation.currency}; a charge in {currency} is not converted.",
@@ -279,17 +350,49 @@ async def _post(tx: Tx, property_id: UUID, reservation_id: UUID, line: FolioLine
                 raise _used(line.reference)
             return first
     folio = await _folio(tx, house, reservation)
-    if line.kind == "charge" and (folio.closed_at is not None or reservation.status == StayStatus.CANCELLED):
+    if folio.closed_at is not None and not (back and folio.balance < 0):
+        raise _closed(reservation.confirmation, line.kind)
+    if line.kind == "charge" and reservation.status == StayStatus.CANCELLED:
         raise _closed(reservation.confirmation)
+    if back:
+        await _must_be_credit(tx, property_id, reservation, line.amount)
     line = await _add(tx, house, folio, line)
-    if folio.balance <= 0 and reservation.status == StayStatus.CHECKED_OUT and folio.closed_at is None:
-        folio.closed_at = utc_now()
+    _close_or_open(folio, gone=reservation.status == StayStatus.CHECKED_OUT)
     return line
 
 
-def _check(line: FolioLine, currency: str, *, may_be_less: bool = False) -> None:
+async def _locked(tx: Tx, property_id: UUID, reservation_id: UUID) -> Reservation:
+    reservation = await repository.reservation(tx.session, property_id, reservation_id, lock=True)
+    if reservation is None:
+        raise NotFound(f"There is no reservation {reservation_id}.")
+    return reservation
+
+
+async def _must_be_credit(tx: Tx, property_id: UUID, reservation: Reservation, amount: Decimal) -> None:
+    """Raises Conflict (`NO_CREDIT`) where less was paid too much, with what check-out will add counted in."""
+    credit = max(-(await statement(tx.session, property_id, reservation.id)).due, Decimal(0))
+    if amount > credit:
+        there = f"{format_amount(credit, reservation.currency)} {reservation.currency}"
+        raise Conflict(
+            f"Only {there} are paid too much on the folio of {reservation.confirmation}.",
+            code="NO_CREDIT",
+            action="Pay back at most that; a manager can void a payment that was noted wrongly.",
+            errors=[FieldError("amount", f"At most {there}.")],
+        )
+
+
+def _close_or_open(folio: Folio, *, gone: bool) -> None:
+    """Close the folio of a guest who has left once it is even, and open it again where it is so no more."""
+    if folio.balance == 0 and gone and folio.closed_at is None:
+        folio.closed_at = utc_now()
+    elif folio.balance != 0:
+        folio.closed_at = None
+
+
+def _check(line: FolioLine, currency: str, *, back: bool = False, may_be_less: bool = False) -> None:
     errors = Errors()
-    if line.amount == 0 or ((line.amount > 0) != (line.kind == "charge") and not may_be_less):
+    owed = line.kind == "charge" or back
+    if line.amount == 0 or ((line.amount > 0) != owed and not may_be_less):
         errors.add("amount", "The amount is above zero; take a wrong line back with a void.")
     elif line.amount != quantize(line.amount, currency):
         errors.add("amount", f"This has more decimal places than {currency} has.")
@@ -333,11 +436,13 @@ async def _add(tx: Tx, house: Property, folio: Folio, line: FolioLine) -> FolioL
     return line
 
 
-def _closed(confirmation: str) -> Conflict:
+def _closed(confirmation: str, kind: str = "charge") -> Conflict:
+    charge = "Take another tender, or post to the guest who is in the room now."
+    payment = "It is settled; a manager opens it again by voiding a payment on it."
     return Conflict(
         f"The folio of {confirmation} is closed.",
         code="FOLIO_CLOSED",
-        action="Take another tender, or post to the guest who is in the room now.",
+        action=charge if kind == "charge" else payment,
     )
 
 

@@ -39,6 +39,7 @@ _SAID = {
     ),
     "NOT_AVAILABLE": (None, "Choose other nights or another room type. A manager may overbook."),
     "BALANCE_DUE": (None, "Take the payment first. A manager may let the guest go with the bill open."),
+    "FOLIO_NOT_EVEN": (None, "Pay it back first. A manager may let the guest go with the bill open."),
     "CANCELLED": (None, "Take it again first, if it was cancelled by mistake."),
 }
 

@@ -1,4 +1,4 @@
-"""The list of reservations, the page of one, and the acts on it: check in, check out, cancel, take a payment."""
+"""The list of reservations, the page of one, and the acts on it: check in and out, cancel, payments."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.access.http import CurrentFrontDesk, Db, Offset
+from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db, Offset
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import api, folios, guests, pages_day, properties, repository
+from innkeeper.house import api, api_folios, folios, guests, pages_day, properties, repository
 from innkeeper.house.pages_day import Days
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, filled, whole
-from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn
+from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn, VoidIn
 from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/reservations", include_in_schema=False)
@@ -156,9 +156,45 @@ async def take_payment(
         values = filled({name: fields.get(name, "") for name in ("amount", "method", "reference")})
         if "amount" not in values:
             raise Invalid.field("amount", "Say how much the guest pays.")
-        await api.add_payment(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller)
+        await api_folios.add_payment(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "paid", act)
+
+
+@router.post("/{reservation_id}/refunds")
+async def pay_back(
+    request: Request, reservation_id: UUID, caller: CurrentFrontDesk, hotel: Hotel, database: Db, fields: Fields
+) -> Response:
+    """Give back what was paid too much; the same form counts once, however often it is sent."""
+
+    async def act() -> None:
+        values = filled({name: fields.get(name, "") for name in ("amount", "method", "reference")})
+        if "amount" not in values:
+            raise Invalid.field("amount", "Say how much the guest gets back.")
+        await api_folios.pay_back(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller)
+
+    return await _acted(request, database, hotel.id, reservation_id, fields, "paid-back", act)
+
+
+@router.post("/{reservation_id}/lines/{line_id}/void")
+async def void_payment(
+    request: Request,
+    reservation_id: UUID,
+    line_id: UUID,
+    caller: CurrentManager,
+    hotel: Hotel,
+    database: Db,
+    fields: Fields,
+) -> Response:
+    """Take a payment off that was noted wrongly."""
+
+    async def act() -> None:
+        if not fields.get("reason"):
+            raise Invalid.field("reason", "Say why the payment is taken off.")
+        body = body_of(VoidIn, {"reason": fields["reason"]})
+        await api_folios.void_payment(reservation_id, line_id, body, database, hotel.id, caller)
+
+    return await _acted(request, database, hotel.id, reservation_id, fields, "voided", act)
 
 
 async def page(
@@ -214,7 +250,7 @@ async def _acted(
         await act()
     except InnkeeperError as error:
         trouble = Trouble.of(error)
-        if from_today and trouble.code != "BALANCE_DUE":
+        if from_today and trouble.code not in ("BALANCE_DUE", "FOLIO_NOT_EVEN"):
             return await pages_day.page(request, database, property_id, trouble=trouble)
         return await page(request, database, property_id, reservation_id, typed=fields, trouble=trouble)
     address = f"/house/today?of={reservation_id}&" if from_today else f"/house/reservations/{reservation_id}?"

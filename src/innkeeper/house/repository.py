@@ -354,6 +354,11 @@ async def reservation(
     return await session.scalar(query)
 
 
+async def status_of(session: AsyncSession, reservation_id: UUID) -> str | None:
+    """Return the state of a reservation."""
+    return await session.scalar(select(Reservation.status).where(Reservation.id == reservation_id))
+
+
 async def reservations(session: AsyncSession, ids: Collection[UUID], *, lock: bool = False) -> Sequence[Reservation]:
     """Return reservations with rooms and guests, in the order of their ids."""
     query = select(Reservation).where(Reservation.id.in_(ids)).order_by(Reservation.id).options(*_WITH_ROOMS)

@@ -168,7 +168,7 @@ async def check_out(
     """Check guests out, all who are in house or those of `rooms`; the nights after the business date are free again.
 
     What the rooms cost goes onto the folio. When the last guest leaves, the folio must be even, unless `leave_open`.
-    Raises NotFound, StaleVersion, Invalid, Conflict (`NOTHING_TO_CHECK_OUT`, `BALANCE_DUE`).
+    Raises NotFound, StaleVersion, Invalid, Conflict (`NOTHING_TO_CHECK_OUT`, `BALANCE_DUE`, `FOLIO_NOT_EVEN`).
     """
     house = await properties.get(tx.session, property_id)
     reservation = await _held(tx.session, property_id, reservation_id, (), expected_version)
@@ -186,8 +186,9 @@ async def check_out(
         else room
         for room in draft_of(reservation).rooms
     ]
+    booked = {room.id: room.check_out for room in reservation.rooms}
     reservation = await _act(tx, house, reservation, drafts, origin)
-    await folios.post_stay(tx, house, reservation, leave_open=leave_open)
+    await folios.post_stay(tx, house, reservation, leave_open=leave_open, booked=booked)
     return reservation
 
 

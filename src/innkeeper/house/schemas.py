@@ -484,8 +484,14 @@ class PaymentIn(Body):
     reference: str | None = None
 
 
+class VoidIn(Body):
+    """Why a payment is taken back."""
+
+    reason: str = Field(min_length=1, max_length=200)
+
+
 class FolioLineOut(BaseModel):
-    """A line of the bill; payments are negative."""
+    """A line of the bill; payments are negative, what is paid back is a payment above zero."""
 
     id: UUID
     kind: str

@@ -82,7 +82,12 @@ _CHANGES = {
 }
 
 _EVENTS = {"reservation.created": "Booked", "reservation.cancelled": "Cancelled"}
-_ACTIONS = {"reservation.overbooked": "Overbooked on purpose", "folio.left_open": "Checked out with the bill left open"}
+_ACTIONS = {
+    "reservation.overbooked": "Overbooked on purpose",
+    "folio.left_open": "Checked out with the bill left open",
+    "folio.paid_back": "Paid back",
+    "folio.payment_voided": "Took a payment off",
+}
 _ORIGINS = {"house": "here", "qloapps": "by QloApps"}
 
 

@@ -1,0 +1,99 @@
+"""The routes of a guest's bill: read it, take a payment, pay back, and take a wrong payment off."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from innkeeper.access import audit
+from innkeeper.access.caller import Caller
+from innkeeper.access.http import Db, PropertyId, require
+from innkeeper.access.roles import Role
+from innkeeper.domain.errors import NotFound
+from innkeeper.domain.money import check_currency, format_amount
+from innkeeper.house import folios, intake, reservations
+from innkeeper.house.schemas import FolioOut, PaymentIn, VoidIn
+from innkeeper.storage.database import Tx
+
+router = APIRouter(prefix="/reservations/{reservation_id}/folio")
+
+FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
+Manager = Annotated[Caller, Depends(require(Role.MANAGER))]
+
+
+@router.get("", summary="Read the bill")
+async def read_folio(reservation_id: UUID, database: Db, property_id: PropertyId, _caller: FrontDesk) -> FolioOut:
+    """Return the lines, what check-out will add, the balance, and what is owed."""
+    async with database.read() as session:
+        return FolioOut.of(await folios.statement(session, property_id, reservation_id))
+
+
+@router.post("/payments", status_code=201, summary="Take a payment")
+async def add_payment(
+    reservation_id: UUID, body: PaymentIn, database: Db, property_id: PropertyId, _caller: FrontDesk
+) -> FolioOut:
+    """Note a payment; the same reference again notes it once. 409 `FOLIO_CLOSED` once it is settled."""
+    async with database.write() as tx:
+        currency = await _currency(tx, property_id, reservation_id, body)
+        await folios.record_payment(
+            tx,
+            property_id,
+            reservation_id,
+            amount=intake.amount(body.amount, currency, "amount"),
+            currency=currency,
+            method=body.method,
+            reference=body.reference,
+        )
+        return FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+
+
+@router.post("/refunds", status_code=201, summary="Pay back")
+async def pay_back(
+    reservation_id: UUID, body: PaymentIn, database: Db, property_id: PropertyId, caller: FrontDesk
+) -> FolioOut:
+    """Give back what was paid too much, at most that (409 `NO_CREDIT`); the same reference again notes it once."""
+    async with database.write() as tx:
+        currency = await _currency(tx, property_id, reservation_id, body)
+        known = await folios.is_noted(tx.session, property_id, body.reference)
+        line = await folios.pay_back(
+            tx,
+            property_id,
+            reservation_id,
+            amount=intake.amount(body.amount, currency, "amount"),
+            currency=currency,
+            method=body.method,
+            reference=body.reference,
+        )
+        bill = FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+        if not known:
+            told = {"line": str(line.id), "amount": format_amount(line.amount, currency), "method": body.method}
+            await audit.record(
+                tx, caller, "folio.paid_back", "reservation", reservation_id, told, property_id=property_id
+            )
+        return bill
+
+
+@router.post("/lines/{line_id}/void", summary="Take a payment off")
+async def void_payment(
+    reservation_id: UUID, line_id: UUID, body: VoidIn, database: Db, property_id: PropertyId, caller: Manager
+) -> FolioOut:
+    """Answer a payment that was noted wrongly by its opposite; a settled bill is open again by that."""
+    async with database.write() as tx:
+        void = await folios.void_payment(tx, property_id, reservation_id, line_id, reason=body.reason)
+        bill = FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+        if void is not None:
+            told = {"line": str(line_id), "void": str(void.id), "reason": body.reason}
+            await audit.record(
+                tx, caller, "folio.payment_voided", "reservation", reservation_id, told, property_id=property_id
+            )
+        return bill
+
+
+async def _currency(tx: Tx, property_id: UUID, reservation_id: UUID, body: PaymentIn) -> str:
+    """Return the currency that the body names, else the reservation's. Raises NotFound, Invalid."""
+    if body.currency:
+        return check_currency(body.currency)
+    found = await reservations.load(tx.session, property_id, reservation_id)
+    if found is None:
+        raise NotFound(f"There is no reservation {reservation_id}.")
+    return found.currency
