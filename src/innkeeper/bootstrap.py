@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,7 @@ from innkeeper.connectors.qloapps.connector import QloAppsConnector
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Invalid
 from innkeeper.house import api as house_api
+from innkeeper.house import closing as house_closing
 from innkeeper.house import overview as house_overview
 from innkeeper.house import pages as house_pages
 from innkeeper.house import properties
@@ -111,6 +112,7 @@ class Container:
         scheduler.every("channel check", channel_jobs.CHECK_SECONDS, channel_jobs.check)
         scheduler.every("channel window", 6 * _HOUR, channel_ari.roll)
         scheduler.every("channel drift", 24 * _HOUR, channel_ari.sweep)
+        scheduler.every("night audit", house_closing.EVERY_SECONDS, house_closing.close_due)
         scheduler.every("log retention", 6 * _HOUR, channel_jobs.prune)
         for name, (seconds, tick) in charge_jobs.timers(self.systems).items():
             scheduler.every(name, seconds, tick)
@@ -240,6 +242,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
     app.state.channels = container.channels
     app.state.systems = container.systems
     app.state.charges_on_their_way = charges_on_their_way
+    app.state.day_hints = day_hints
     app.state.alerts = container.alerts
     app.state.mail_server = container.mail_server
     return app
@@ -251,6 +254,19 @@ async def charges_on_their_way(session: AsyncSession, property_id: UUID, reserva
     if config is not None and config.pms_type != "house":
         return None
     return await charge_repository.on_its_way(session, property_id, str(reservation_id), utc_now())
+
+
+async def day_hints(session: AsyncSession, property_id: UUID, day: date) -> Sequence[str]:
+    """Return what the outlets leave to be looked at before a day is closed; nothing where no charges are taken."""
+    if await charge_repository.config(session, property_id) is None:
+        return ()
+    found = []
+    if waiting := len(await charge_repository.unsettled(session, property_id, day)):
+        found.append(f"{waiting} charge{'' if waiting == 1 else 's'} of {day} not settled yet; see Charges.")
+    signed = await charge_repository.last_revision(session, property_id, day)
+    if signed is None or signed.reopened_at is not None:
+        found.append(f"The room charges of {day} are not signed yet; see Reconciliation.")
+    return found
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import Stay
-from innkeeper.house import availability, guests, properties, reservations
+from innkeeper.house import availability, business_date, guests, properties, reservations
 from innkeeper.house.model import GuestDraft, ReservationDraft, RoomDraft
 from innkeeper.house.tables import Reservation, Room, RoomType
 from innkeeper.storage.database import Database
@@ -59,6 +59,12 @@ class Hotel:
         async with self.database.write() as tx:
             result: Reservation = await action(tx, self.id, reservation.id, **terms)
             return result
+
+    async def pass_nights(self, count: int = 1) -> None:
+        """Move the business date, whatever stands in its way."""
+        async with self.database.write() as tx:
+            house = await properties.get(tx.session, self.id)
+            await business_date.move(tx, house, house.business_date + timedelta(days=count))
 
     async def load(self, reservation: Reservation) -> Reservation:
         """Read a reservation anew."""

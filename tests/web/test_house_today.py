@@ -88,3 +88,35 @@ async def test_check_in_is_offered_from_the_day_of_arrival_on(house: House) -> N
     async with house.desk() as desk:
         assert "Check in" in await desk.see(f"/house/reservations/{today.id}")
         assert "Check in" not in await desk.see(f"/house/reservations/{tomorrow.id}")
+
+
+async def test_the_day_is_closed_on_its_page_once_every_arrival_is_decided(house: House) -> None:
+    hotel = house.hotel
+    late, gone = [await hotel.book(hotel.room(0, 3)) for _ in range(2)]
+    async with house.desk() as desk:
+        page = await desk.see("/house/today")
+        assert "Close the day" in page
+        assert "Close it anyway" not in page
+        assert "Close the day" not in await desk.see(f"/house/days/{day(1)}")
+        refused = await desk.send("/house/close-day", {"business_date": day(0), f"arrival.{late.id}": "expected"}, 409)
+        assert f"{gone.confirmation}, Ana Silva, has not come." in words_of(refused)
+        decided = {"business_date": day(0), f"arrival.{late.id}": "expected", f"arrival.{gone.id}": "no-show"}
+        there = await desk.send("/house/close-day", decided)
+        assert "The day is closed; Sun 2 Jun" in words_of(await desk.see(there))
+        again = await desk.send("/house/close-day", decided, 409)
+        assert "Somebody may have closed it already" in words_of(again)
+    assert (await hotel.load(gone)).status == "Cancelled"
+    assert (await hotel.load(late)).status == "Confirmed"
+
+
+async def test_a_check_in_by_mistake_is_taken_back_on_the_reservations_page(house: House) -> None:
+    hotel = house.hotel
+    stay = await hotel.book(hotel.room(0, 3))
+    path = f"/house/reservations/{stay.id}"
+    async with house.desk() as desk:
+        assert "Take the check-in back" not in await desk.see(path)
+        await desk.send(f"{path}/check-in", {"version": 1})
+        assert "Take the check-in back" in await desk.see(path)
+        await desk.send(f"{path}/undo-check-in", {"version": 2, "reason": ""}, 422)
+        await desk.send(f"{path}/undo-check-in", {"version": 2, "reason": "Namesake"})
+    assert (await hotel.load(stay)).status == "Confirmed"

@@ -37,8 +37,9 @@ class Desk:
         return self._opera.business_date
 
     async def open_day(self, day: date) -> None:
-        """Make this the business date of the house."""
-        (await self._client.put("/api/property", json={"business_date": day.isoformat()})).raise_for_status()
+        """Make OPERA's business date the house's; a house that was away hears of several nights at once."""
+        body = {"business_date": day.isoformat(), "confirm_business_date": True}
+        (await self._client.put("/api/property", json=body)).raise_for_status()
 
     async def open_house(self) -> None:
         """Let the first guests walk in, if nobody was ever here."""

@@ -14,6 +14,7 @@ from innkeeper.access.http import Db, IfMatch, Limit, Offset, PropertyId, requir
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
 from innkeeper.house import (
+    api_day,
     api_folios,
     availability,
     erasing,
@@ -46,12 +47,14 @@ from innkeeper.house.schemas import (
     RoomOut,
     RoomTypeIn,
     RoomTypeOut,
+    UndoCheckIn,
 )
 from innkeeper.house.tables import Reservation, RoomType
 from innkeeper.storage.database import Tx
 
 router = APIRouter(prefix="/api", tags=["House"])
 router.include_router(api_folios.router)
+router.include_router(api_day.router)
 
 FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 Manager = Annotated[Caller, Depends(require(Role.MANAGER))]
@@ -75,10 +78,16 @@ async def read_property(database: Db, property_id: PropertyId, _caller: FrontDes
 
 @router.put("/property", summary="Change the property")
 async def change_property(body: PropertyIn, database: Db, property_id: PropertyId, caller: Admin) -> PropertyOut:
-    """Change what the body holds; the currency only while no reservation exists."""
+    """Change what the body holds; the currency only while no reservation exists.
+
+    409 `BUSINESS_DATE` for a date that goes back or more than one night on, unless it is confirmed.
+    """
     values = _given(body)
+    confirmed = values.pop("confirm_business_date", False)
+    if "night_audit_time" in body.model_fields_set:
+        values["night_audit_time"] = body.night_audit_time
     async with database.write() as tx:
-        house = await properties.update(tx, property_id, values)
+        house = await properties.update(tx, property_id, values, confirmed=confirmed)
         await audit.record(tx, caller, "property.changed", "property", property_id, values, property_id=property_id)
     return PropertyOut.of(house)
 
@@ -518,6 +527,28 @@ async def check_in(
             chosen = await intake.arriving_rooms(tx.session, house, body, waiting)
         arrived = await reservations.check_in(tx, property_id, reservation_id, rooms=chosen, expected_version=version)
     return _answer(arrived, response)
+
+
+@router.post("/reservations/{reservation_id}/undo-check-in", summary="Take a check-in back")
+async def undo_check_in(
+    reservation_id: UUID,
+    body: UndoCheckIn,
+    response: Response,
+    database: Db,
+    property_id: PropertyId,
+    caller: FrontDesk,
+    version: IfMatch,
+) -> ReservationOut:
+    """Take back a check-in of this business date that was a mistake; the reason stands in the audit trail."""
+    async with database.write() as tx:
+        back = await reservations.undo_check_in(
+            tx, property_id, reservation_id, rooms=body.rooms, expected_version=version
+        )
+        told = {"reason": body.reason}
+        await audit.record(
+            tx, caller, "reservation.check_in_undone", "reservation", reservation_id, told, property_id=property_id
+        )
+    return _answer(back, response)
 
 
 @router.post("/reservations/{reservation_id}/check-out", summary="Check out")

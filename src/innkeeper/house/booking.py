@@ -136,7 +136,7 @@ async def write(
     moves = assignment.moves(lines, removed, house.business_date)
     touched = _touched(lines, removed, house.business_date)
     judged = _touched(lines, removed, house.business_date, arrivals=True)
-    changed = _apply_rows(reservation, lines, removed)
+    changed = _apply_rows(reservation, lines, removed, house.business_date)
     if not created and judged.start and judged.end:
         await session.flush()
         await overbooking.settle(
@@ -182,7 +182,7 @@ async def write_many(
     for position, ((draft, guest), lines) in enumerate(zip(drafts, booked, strict=True)):
         reservation = _new(house, draft, guest, number + position)
         total = draft.total_amount if draft.total_amount is not None else _sum(lines)
-        changed = _apply_rows(reservation, lines, [])
+        changed = _apply_rows(reservation, lines, [], house.business_date)
         changed |= _apply_head(reservation, draft, guest, total, set(draft.flags) - HOUSE_FLAGS)
         made.append(reservation)
         announced.append(_event(reservation, changed, _touched(lines, [], house.business_date), origin, created=True))
@@ -305,12 +305,12 @@ def _touched(
     return touched
 
 
-def _apply_rows(reservation: Reservation, lines: list[Line], removed: list[ReservationRoom]) -> set[str]:
+def _apply_rows(reservation: Reservation, lines: list[Line], removed: list[ReservationRoom], today: date) -> set[str]:
     changed = {"rooms"} if removed else set()
     for row in removed:
         reservation.rooms.remove(row)
     for line in lines:
-        differs = assign(line.row, _columns(line))
+        differs = assign(line.row, _columns(line, today))
         changed |= {f"rooms.{name}" for name in differs}
         if line.sold is not None:
             line.row.night_amounts = line.sold
@@ -325,7 +325,7 @@ def _apply_rows(reservation: Reservation, lines: list[Line], removed: list[Reser
     return changed
 
 
-def _columns(line: Line) -> dict[str, Any]:
+def _columns(line: Line, today: date) -> dict[str, Any]:
     draft, was = line.draft, line.before.status if line.before else None
     columns: dict[str, Any] = {
         "room_type_id": draft.room_type_id,
@@ -343,11 +343,11 @@ def _columns(line: Line) -> dict[str, Any]:
     if draft.status != was:
         now = utc_now()
         if draft.status == StayStatus.CHECKED_IN:
-            columns |= {"checked_in_at": now, "checked_out_at": None}
+            columns |= {"checked_in_at": now, "checked_in_on": today, "checked_out_at": None}
         elif draft.status == StayStatus.CHECKED_OUT:
             columns |= {"checked_out_at": now}
         elif was is not None:
-            columns |= {"checked_in_at": None, "checked_out_at": None}
+            columns |= {"checked_in_at": None, "checked_in_on": None, "checked_out_at": None}
     return columns
 
 

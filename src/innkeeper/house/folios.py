@@ -185,6 +185,14 @@ async def pay_back(
     return await _post(tx, property_id, reservation_id, line, currency, back=True)
 
 
+async def has_charges(session: AsyncSession, reservation_id: UUID) -> bool:
+    """Whether charges stand on the reservation's folio that were not voided."""
+    folio = await folio_repository.folio_of(session, reservation_id)
+    lines = await folio_repository.folio_lines(session, folio.id) if folio else ()
+    voided = {line.voids_id for line in lines}
+    return any(line.kind == "charge" and line.id not in voided for line in lines)
+
+
 async def is_noted(session: AsyncSession, property_id: UUID, reference: str | None) -> bool:
     """Whether a line stands for this reference already."""
     if reference is None:

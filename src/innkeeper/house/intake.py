@@ -1,6 +1,6 @@
 """Turns the bodies that the API takes into the drafts that the house works with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -36,8 +36,10 @@ def guest_draft(body: GuestIn, before: GuestDraft | None = None, field: str = ""
     for name in ("preferences", "allergies"):
         if name in given:
             given[name] = tuple(given[name] or ())
+    first, last = given.get("first_name", ""), given.get("last_name", "")
+    if isinstance(given.get("name"), str) and not given["name"].strip() and not first and not last:
+        raise Invalid.field(f"{field}name", "Say who the guest is.")
     if not given.get("name"):
-        first, last = given.get("first_name", ""), given.get("last_name", "")
         given.pop("name", None)
         if first or last:
             given["name"] = f"{first} {last}".strip()
@@ -60,6 +62,14 @@ async def new_reservation(
             errors.add(name, "Say when the stay begins and ends.")
     if not body.rooms:
         errors.add("rooms", "A reservation has at least one room.")
+    if body.status not in (None, StayStatus.CONFIRMED):
+        errors.add(
+            "status", "A new reservation is Confirmed; its state is changed with check-in, check-out and cancel."
+        )
+    for position, room in enumerate(body.rooms or ()):
+        _check_inside(errors, f"rooms[{position}]", room, body.check_in, body.check_out)
+        if room.status not in (None, StayStatus.CONFIRMED):
+            errors.add(f"rooms[{position}].status", "A room of a new reservation is Confirmed.")
     errors.raise_any()
     currency = check_currency(body.currency) if body.currency else house.currency
     rooms = await _rooms(session, house, body.rooms or [], (body.check_in, body.check_out), currency)
@@ -92,6 +102,7 @@ async def changed_reservation(
         rooms = [_moved(room, reservation, dates) for room in before.rooms]
     else:
         named = _identified(body.rooms, reservation.rooms)
+        _check_named(body, named, rows, reservation)
         named = [_following(room, rows.get(room.id) if room.id else None, reservation, dates) for room in named]
         rooms = await _rooms(session, house, named, dates, currency, rows)
         kept = {room.id for room in rooms}
@@ -187,6 +198,38 @@ async def _physical(
     if room is None:
         raise Invalid.field(f"{field}.room_number", f"There is no room {str(number)[:20]!r} in this house.")
     return room.id
+
+
+def _check_named(
+    body: ReservationIn,
+    named: Sequence[ReservationRoomIn],
+    rows: Mapping[UUID, ReservationRoom],
+    reservation: Reservation,
+) -> None:
+    """Refuse what a change says of its rooms and could not be done by it: another state, dates outside of new ones.
+
+    Dates of the reservation that are sent as they stand are no wish. Raises Invalid.
+    """
+    errors = Errors()
+    first = body.check_in if body.check_in != reservation.check_in else None
+    last = body.check_out if body.check_out != reservation.check_out else None
+    for position, room in enumerate(named):
+        row = rows.get(room.id) if room.id else None
+        own = (row.check_in, row.check_out) if row else (None, None)
+        if (room.check_in, room.check_out) != own:
+            _check_inside(errors, f"rooms[{position}]", room, first, last)
+        reopened = body.status == room.status == StayStatus.CONFIRMED
+        if room.status is not None and not reopened and room.status != (row.status if row else StayStatus.CONFIRMED):
+            errors.add(f"rooms[{position}].status", "The state is changed with POST …/cancel, …/check-in, …/check-out.")
+    errors.raise_any()
+
+
+def _check_inside(errors: Errors, field: str, room: ReservationRoomIn, first: date | None, last: date | None) -> None:
+    """Note a room's own date that lies outside of the reservation's."""
+    if first is not None and room.check_in is not None and room.check_in < first:
+        errors.add(f"{field}.check_in", f"The room's arrival {room.check_in} is before the reservation's, {first}.")
+    if last is not None and room.check_out is not None and room.check_out > last:
+        errors.add(f"{field}.check_out", f"The room's departure {room.check_out} is after the reservation's, {last}.")
 
 
 def _identified(bodies: Sequence[ReservationRoomIn], rows: Sequence[ReservationRoom]) -> list[ReservationRoomIn]:

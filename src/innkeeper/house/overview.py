@@ -1,5 +1,6 @@
 """The section of the overview that says who arrives, stays and leaves."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -8,6 +9,7 @@ from sqlalchemy.orm import selectinload
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
+from innkeeper.domain.business_day import first_business_date, utc_now
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house.tables import Property, Reservation
 from innkeeper.house.words import state_of, status_word
@@ -31,12 +33,17 @@ async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Sect
     inside = await _count(session, property_id, Reservation.check_in <= today, StayStatus.CHECKED_IN)
     leaving = await _count(session, property_id, Reservation.check_out <= today, StayStatus.CHECKED_IN)
     rows = await _newest(session, property_id)
+    sentence = f"{arrivals} to arrive and {leaving} to leave on {today:%d %B %Y}."
+    trails = trailing(house, utc_now())
+    if trails:
+        nights = "one night" if trails == 1 else f"{trails} nights"
+        sentence = f"The business date {today:%d %B %Y} trails the calendar by {nights}: close the day under Today."
     return Section(
         key="house",
         title="House",
-        state=State.DONE,
-        word="open",
-        sentence=f"{arrivals} to arrive and {leaving} to leave on {today:%d %B %Y}.",
+        state=State.NEEDS_YOU if trails else State.DONE,
+        word="day not closed" if trails else "open",
+        sentence=sentence,
         figures=[
             Figure("Arrivals", str(arrivals)),
             Figure("In house", str(inside)),
@@ -64,6 +71,11 @@ async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Sect
         link_label="To the chart",
         empty="Reservations appear here as they are taken at the desk or come in from the channels.",
     )
+
+
+def trailing(house: Property, now: datetime) -> int:
+    """Return by how many nights the business date trails the calendar of the hotel; the small hours are yesterday's."""
+    return max(0, (first_business_date(now, house.timezone) - house.business_date).days)
 
 
 async def _count(session: AsyncSession, property_id: UUID, dates: ColumnElement[bool], status: StayStatus) -> int:

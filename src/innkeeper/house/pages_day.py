@@ -1,17 +1,19 @@
-"""Who arrives, stays and leaves on a day, with the acts of the desk one tap away."""
+"""Who arrives, stays and leaves on a day, with the acts of the desk one tap away and the close of the day."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.http import CurrentFrontDesk, Db
+from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import properties, repository
-from innkeeper.house.pages_forms import Trouble, draw
+from innkeeper.house import api_day, closing, properties, repository
+from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw
+from innkeeper.house.schemas import CloseDayIn
 from innkeeper.house.tables import Property, Reservation, ReservationRoom, Room
 from innkeeper.web.pages import Hotel
 
@@ -68,6 +70,26 @@ async def another_day(
     return await page(request, database, hotel.id, day)
 
 
+@router.post("/close-day")
+async def close_day(request: Request, caller: CurrentFrontDesk, hotel: Hotel, database: Db, fields: Fields) -> Response:
+    """Close the day with what was decided of each arrival; what stands in the way is said on the page."""
+    said = {name.removeprefix("arrival."): value for name, value in fields.items() if name.startswith("arrival.")}
+    try:
+        body = body_of(
+            CloseDayIn,
+            {
+                "business_date": fields.get("business_date") or None,
+                "no_shows": [one for one, what in said.items() if what == "no-show"],
+                "expected": [one for one, what in said.items() if what == "expected"],
+                "anyway": fields.get("anyway") == "yes",
+            },
+        )
+        await api_day.close_day(request, database, hotel.id, caller, body)
+    except InnkeeperError as error:
+        return await page(request, database, hotel.id, trouble=Trouble.of(error))
+    return RedirectResponse("/house/today?closed=yes", status_code=303)
+
+
 async def page(
     request: Request, database: Db, property_id: UUID, day: date | None = None, trouble: Trouble | None = None
 ) -> HTMLResponse:
@@ -76,6 +98,8 @@ async def page(
         house = await properties.get(session, property_id)
         lists = await _lists(session, house, day or house.business_date)
         done = await _done(session, property_id, request) if trouble is None else None
+        closing_of = await closing.standing(session, house) if lists.is_today else None
+        hints = await api_day.hints(request, session, property_id, house.business_date) if lists.is_today else ()
     return draw(
         request,
         "house/day.html",
@@ -83,6 +107,9 @@ async def page(
         lists=lists,
         trouble=trouble,
         done=done,
+        closing=closing_of,
+        hints=hints,
+        closed=trouble is None and request.query_params.get("closed") == "yes",
     )
 
 

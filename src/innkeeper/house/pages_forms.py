@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.house import words
-from innkeeper.house.schemas import Page
+from innkeeper.house.schemas import TYPED, Page
 from innkeeper.web.pages import render
 from innkeeper.web.problems import plain_error
 
@@ -86,7 +86,7 @@ Fields = Annotated[dict[str, str], Depends(read_fields)]
 def body_of(model: type[B], values: Mapping[str, Any]) -> B:
     """Return the API's body with these values. Raises Invalid naming the fields."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=TYPED)
     except ValidationError as error:
         wrong = [plain_error(dict(each)) for each in error.errors()]
         detail = wrong[0].message if len(wrong) == 1 else f"{len(wrong)} fields are not right."

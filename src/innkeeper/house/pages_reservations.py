@@ -18,7 +18,7 @@ from innkeeper.domain.stay import StayStatus
 from innkeeper.house import api, api_folios, folios, guests, pages_day, properties, repository
 from innkeeper.house.pages_day import Days
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, filled, whole
-from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn, VoidIn
+from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn, UndoCheckIn, VoidIn
 from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/reservations", include_in_schema=False)
@@ -103,6 +103,22 @@ async def check_in(
         await api.check_in(reservation_id, Response(), database, hotel.id, caller, version, None)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "checked-in", act)
+
+
+@router.post("/{reservation_id}/undo-check-in")
+async def undo_check_in(
+    request: Request, reservation_id: UUID, caller: CurrentFrontDesk, hotel: Hotel, database: Db, fields: Fields
+) -> Response:
+    """Take back a check-in of today that was a mistake."""
+
+    async def act() -> None:
+        if not fields.get("reason"):
+            raise Invalid.field("reason", "Say why the check-in is taken back.")
+        version = whole(fields.get("version"), "version")
+        body = body_of(UndoCheckIn, {"reason": fields["reason"]})
+        await api.undo_check_in(reservation_id, body, Response(), database, hotel.id, caller, version)
+
+    return await _acted(request, database, hotel.id, reservation_id, fields, "undone", act)
 
 
 @router.post("/{reservation_id}/check-out")

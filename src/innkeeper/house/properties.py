@@ -10,7 +10,7 @@ from innkeeper.domain.business_day import check_zone, first_business_date, utc_n
 from innkeeper.domain.errors import Conflict, NotFound
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.domain.money import check_currency
-from innkeeper.house import repository
+from innkeeper.house import business_date, repository
 from innkeeper.house.checks import Errors
 from innkeeper.house.tables import Property
 from innkeeper.storage.database import Tx
@@ -47,8 +47,13 @@ async def ensure_default(
     return house
 
 
-async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any]) -> Property:
-    """Set the given columns. Raises NotFound, Invalid, and Conflict for a currency that amounts are kept in."""
+async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any], *, confirmed: bool = False) -> Property:
+    """Set the given columns; `confirmed` allows a business date that no night audit leads to.
+
+    Raises NotFound, Invalid, Conflict for a currency that amounts are kept in and for a business date.
+    """
+    if "business_date" in values and repository.has_row_locks(tx.session):
+        await repository.room_types(tx.session, property_id, lock=True)  # before the property, as a booking does
     house = await repository.locked_property(tx.session, property_id)
     if house is None:
         raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")
@@ -69,6 +74,10 @@ async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any]) -> Proper
                 code="CURRENCY_IN_USE",
                 action="Keep the currency; a house that changes it starts with a new property.",
             )
+    day = values.pop("business_date", house.business_date)
+    if day != house.business_date:
+        business_date.check(house, day, confirmed=confirmed)
+        await business_date.move(tx, house, day)
     for name, value in values.items():
         setattr(house, name, value)
     return house

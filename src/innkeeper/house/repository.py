@@ -503,6 +503,29 @@ async def holds_room_type(session: AsyncSession, room_type_id: UUID, since: date
     return bool(await session.scalar(query))
 
 
+async def unsettled(session: AsyncSession, property_id: UUID, today: date) -> Sequence[Reservation]:
+    """Return the reservations of which a guest should have come by `today`, or should have left, by confirmation."""
+    missing = and_(ReservationRoom.status == StayStatus.CONFIRMED, ReservationRoom.check_in <= today)
+    due_out = and_(ReservationRoom.status == StayStatus.CHECKED_IN, ReservationRoom.check_out <= today)
+    query = (
+        select(Reservation)
+        .where(
+            Reservation.property_id == property_id,
+            Reservation.status.in_(HOLDING),
+            Reservation.check_in <= today,
+            exists().where(ReservationRoom.reservation_id == Reservation.id, or_(missing, due_out)),
+        )
+        .order_by(Reservation.confirmation)
+        .options(*_WITH_ROOMS)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def with_night_audit(session: AsyncSession) -> Sequence[Property]:
+    """Return the properties whose day closes by itself."""
+    return (await session.scalars(select(Property).where(Property.night_audit_time.is_not(None)))).all()
+
+
 # --- physical rooms ---------------------------------------------------------------------------------------------------
 
 
@@ -564,6 +587,32 @@ async def hold_nights(session: AsyncSession, nights: Sequence[dict[str, Any]]) -
     """Take nights of physical rooms. Raises IntegrityError when another stay holds one of them."""
     if nights:
         await session.execute(insert(RoomNight), nights)
+
+
+async def rooms_given(session: AsyncSession, property_id: UUID, since: date) -> Sequence[ReservationRoom]:
+    """Return the stays that have a physical room and are not over by `since`."""
+    query = (
+        select(ReservationRoom)
+        .join(Reservation, Reservation.id == ReservationRoom.reservation_id)
+        .where(
+            Reservation.property_id == property_id,
+            Reservation.check_out > since,
+            ReservationRoom.room_id.is_not(None),
+            ReservationRoom.check_out > since,
+            ReservationRoom.status.in_(HOLDING),
+        )
+    )
+    return (await session.scalars(query)).all()
+
+
+async def held_nights(session: AsyncSession, property_id: UUID, since: date) -> list[tuple[UUID, UUID, date]]:
+    """Return (stay, room, night) of all nights that are held in physical rooms from `since` on."""
+    query = (
+        select(RoomNight.reservation_room_id, RoomNight.room_id, RoomNight.night)
+        .join(Room, Room.id == RoomNight.room_id)
+        .where(Room.property_id == property_id, RoomNight.night >= since)
+    )
+    return [(stay, room, night) for stay, room, night in await session.execute(query)]
 
 
 async def one_page(

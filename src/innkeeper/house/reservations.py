@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,9 @@ from innkeeper.storage.database import Tx
 
 #: The origin of what is done at the desk; anybody else's word is of something that has happened already.
 HOUSE = "house"
+
+#: The guest of a room did not come.
+NO_SHOW_FLAG = "no_show"
 
 
 async def create(
@@ -155,6 +159,47 @@ async def check_in(
     return await _act(tx, house, reservation, arriving, origin)
 
 
+async def undo_check_in(
+    tx: Tx,
+    property_id: UUID,
+    reservation_id: UUID,
+    *,
+    rooms: Collection[UUID] | None = None,
+    expected_version: int | None = None,
+) -> Reservation:
+    """Take back a check-in that was a mistake, of all who came on this business date or of `rooms`; they keep the room.
+
+    Raises NotFound, StaleVersion, Invalid, Conflict (`NOTHING_TO_UNDO`, `CHARGES_POSTED`).
+    """
+    house = await properties.get(tx.session, property_id)
+    reservation = await _held(tx.session, property_id, reservation_id, (), expected_version)
+    _must_be_rooms(reservation, rooms or ())
+    came = {
+        room.id
+        for room in reservation.rooms
+        if room.status == StayStatus.CHECKED_IN and room.checked_in_on == house.business_date
+    }
+    mistaken = came if rooms is None else came & set(rooms)
+    if not mistaken:
+        raise Conflict(
+            f"Nobody of {reservation.confirmation} has checked in on {house.business_date}.",
+            code="NOTHING_TO_UNDO",
+            action="A check-in is taken back on its own business date only; later, check the guest out.",
+        )
+    inside = {room.id for room in reservation.rooms if room.status == StayStatus.CHECKED_IN}
+    if mistaken == inside and await folios.has_charges(tx.session, reservation.id):
+        raise Conflict(
+            f"Charges of the outlets stand on the bill of {reservation.confirmation}.",
+            code="CHARGES_POSTED",
+            action="Void them or have them moved first; nothing may be owed by a guest who is not there.",
+        )
+    drafts = [
+        replace(room, status=StayStatus.CONFIRMED) if room.id in mistaken else room
+        for room in draft_of(reservation).rooms
+    ]
+    return await _act(tx, house, reservation, drafts, HOUSE)
+
+
 async def check_out(
     tx: Tx,
     property_id: UUID,
@@ -190,6 +235,28 @@ async def check_out(
     reservation = await _act(tx, house, reservation, drafts, origin)
     await folios.post_stay(tx, house, reservation, leave_open=leave_open, booked=booked)
     return reservation
+
+
+async def no_show(tx: Tx, property_id: UUID, reservation_id: UUID) -> Reservation:
+    """Cancel the rooms whose guests have not come by the business date, under the flag `no_show`; the others stay.
+
+    Raises NotFound.
+    """
+    house = await properties.get(tx.session, property_id)
+    reservation = await _held(tx.session, property_id, reservation_id, (), None)
+    missing = {row.id for row in reservation.rooms if is_missing(row, house.business_date)}
+    draft = draft_of(reservation)
+    rooms = [replace(room, status=StayStatus.CANCELLED) if room.id in missing else room for room in draft.rooms]
+    gone = sum((row.amount for row in reservation.rooms if row.id in missing), Decimal(0))
+    some_stay = any(room.status is not StayStatus.CANCELLED for room in rooms)
+    total = reservation.total_amount - gone if some_stay else reservation.total_amount
+    draft = replace(draft, rooms=tuple(rooms), flags=draft.flags | {NO_SHOW_FLAG}, total_amount=total)
+    return await booking.write(tx, house, reservation, draft, Terms(HOUSE, short=True, rules=False, lenient=False))
+
+
+def is_missing(row: ReservationRoom, today: date) -> bool:
+    """Whether the guest should have come by the end of the day and has not."""
+    return row.status == StayStatus.CONFIRMED and row.check_in <= today
 
 
 async def set_flags(

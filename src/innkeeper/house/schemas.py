@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    model_validator,
+)
 
 from innkeeper.domain.money import format_amount
-from innkeeper.house import folios
+from innkeeper.house import closing, folios
 from innkeeper.house.rates import NightRate
 from innkeeper.house.tables import (
     FolioLine,
@@ -24,8 +33,30 @@ from innkeeper.house.tables import (
 
 T = TypeVar("T")
 
+#: Says that a body was put together from a form, whose fields are all texts.
+TYPED = {"typed": True}
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("Send a text or a number, not true or false.")
+    return value
+
+
+def _number(value: Any, info: ValidationInfo) -> Any:
+    """Take a number from JSON as a number, and from a form as the text that was typed."""
+    if isinstance(value, bool) or (isinstance(value, str) and info.context != TYPED):
+        raise ValueError("Send a whole number.")
+    return value
+
+
 #: An amount on its way in: "105.00", or a plain number.
-AmountIn = Annotated[str | int | float, Field(description='In the currency\'s digits, such as "105.00".')]
+AmountIn = Annotated[
+    str | int | float, BeforeValidator(_no_truth), Field(description='In the currency\'s digits, such as "105.00".')
+]
+Whole = Annotated[int, BeforeValidator(_number)]
+#: What stands on a door; a number is taken as its digits.
+Number = Annotated[str | int, BeforeValidator(_no_truth)]
 
 
 def _minute(value: time) -> time:
@@ -38,9 +69,24 @@ ClockTime = Annotated[time, AfterValidator(_minute)]
 
 
 class Body(BaseModel):
-    """A body that we take. Fields that only answers have are passed over, so that what was read can be sent back."""
+    """A body that we take. A field that nobody knows is refused, since it is most often a known one misspelt.
 
-    model_config = ConfigDict(extra="ignore", str_max_length=20_000)
+    `ANSWERED` names the fields that only answers have; they are passed over, so that what was read can be sent back.
+    """
+
+    ANSWERED: ClassVar[frozenset[str]] = frozenset()
+
+    model_config = ConfigDict(extra="forbid", str_max_length=20_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pass_over(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in cls.ANSWERED}
+
+
+_KEPT = frozenset({"created_at", "updated_at"})
 
 
 class Page(BaseModel, Generic[T]):
@@ -58,13 +104,17 @@ class Page(BaseModel, Generic[T]):
 class PropertyIn(Body):
     """What of the property is to change."""
 
+    ANSWERED = frozenset({"id"})
+
     name: str | None = None
     timezone: str | None = None
     currency: str | None = None
     check_in_time: ClockTime | None = None
     check_out_time: ClockTime | None = None
     business_date: date | None = None
-    tax_included: bool | None = None
+    confirm_business_date: StrictBool = Field(False, description="A business date that no night audit leads to.")
+    night_audit_time: ClockTime | None = Field(None, description="When the day closes by itself; null: by a person.")
+    tax_included: StrictBool | None = None
     tax_rate: Decimal | None = Field(None, max_digits=6, decimal_places=4, description="Percent.")
 
 
@@ -78,6 +128,7 @@ class PropertyOut(BaseModel):
     check_in_time: str
     check_out_time: str
     business_date: date
+    night_audit_time: str | None
     tax_included: bool
     tax_rate: str
 
@@ -92,8 +143,63 @@ class PropertyOut(BaseModel):
             check_in_time=house.check_in_time.strftime("%H:%M"),
             check_out_time=house.check_out_time.strftime("%H:%M"),
             business_date=house.business_date,
+            night_audit_time=house.night_audit_time.strftime("%H:%M") if house.night_audit_time else None,
             tax_included=house.tax_included,
             tax_rate=f"{house.tax_rate.normalize():f}",
+        )
+
+
+class CloseDayIn(Body):
+    """The day that is meant, and what becomes of each reservation that has not come."""
+
+    business_date: date | None = Field(None, description="The day to close; 409 where it is not the open one.")
+    no_shows: list[UUID] = Field(default_factory=list, max_length=1000, description="Cancelled, under `no_show`.")
+    expected: list[UUID] = Field(default_factory=list, max_length=1000, description="Still to come.")
+    anyway: StrictBool = Field(False, description="A manager closes it and leaves everything as it is.")
+
+
+class DayGuestOut(BaseModel):
+    """A reservation that stands in the way of closing the day."""
+
+    id: UUID
+    confirmation: str
+    guest: str
+    check_in: date
+    check_out: date
+
+    @classmethod
+    def of(cls, one: Reservation) -> "DayGuestOut":
+        """Return the reservation in a line."""
+        return cls(
+            id=one.id,
+            confirmation=one.confirmation,
+            guest=one.primary_guest.name,
+            check_in=one.check_in,
+            check_out=one.check_out,
+        )
+
+
+class DayOut(BaseModel):
+    """A day that is to be closed or was: who has not come, who is due out and in house, and what else to look at.
+
+    `business_date` is the day that is open now.
+    """
+
+    day: date
+    business_date: date
+    arrivals: list[DayGuestOut]
+    departures: list[DayGuestOut]
+    hints: list[str]
+
+    @classmethod
+    def of(cls, was: closing.Standing, opened: date, hints: Sequence[str]) -> "DayOut":
+        """Return the day as the API shows it."""
+        return cls(
+            day=was.day,
+            business_date=opened,
+            arrivals=[DayGuestOut.of(one) for one in was.arrivals],
+            departures=[DayGuestOut.of(one) for one in was.departures],
+            hints=list(hints),
         )
 
 
@@ -103,18 +209,20 @@ class PropertyOut(BaseModel):
 class RoomTypeIn(Body):
     """A room type. `qty` makes that many rooms when the type is added, and is their number afterwards."""
 
+    ANSWERED = _KEPT | {"id", "currency"}
+
     name: str | None = None
     room_type: str | None = None
-    qty: int | None = None
+    qty: Whole | None = None
     price_per_night: AmountIn | None = None
-    max_people: int | None = None
-    max_adult: int | None = None
-    max_children: int | None = None
-    min_stay: int | None = None
-    max_stay: int | None = None
+    max_people: Whole | None = None
+    max_adult: Whole | None = None
+    max_children: Whole | None = None
+    min_stay: Whole | None = None
+    max_stay: Whole | None = None
     description: str | None = None
     features: list[Any] | None = Field(None, max_length=200)
-    beds24_room_id: str | int | None = None
+    beds24_room_id: Number | None = None
 
 
 class RoomTypeOut(BaseModel):
@@ -163,7 +271,7 @@ class RoomTypeOut(BaseModel):
 class RoomIn(Body):
     """A new room."""
 
-    number: str | int
+    number: Number
     room_type_id: UUID
     key_cards: list[str] = Field(default_factory=list, max_length=50)
 
@@ -171,7 +279,9 @@ class RoomIn(Body):
 class RoomChange(Body):
     """What of a room is to change."""
 
-    number: str | int | None = None
+    ANSWERED = frozenset({"id"})
+
+    number: Number | None = None
     room_type_id: UUID | None = None
     key_cards: list[str] | None = Field(None, max_length=50)
 
@@ -195,7 +305,7 @@ class MaintenanceIn(Body):
 
     room_id: UUID | None = None
     room_type_id: UUID | None = None
-    units: int | None = None
+    units: Whole | None = None
     start: date
     end: date
     reason: str = ""
@@ -237,9 +347,9 @@ class RatesIn(Body):
     start: date
     end: date
     price: AmountIn | None = None
-    min_stay: int | None = None
-    max_stay: int | None = None
-    closed: bool | None = None
+    min_stay: Whole | None = None
+    max_stay: Whole | None = None
+    closed: StrictBool | None = None
 
 
 class RateOut(BaseModel):
@@ -284,6 +394,8 @@ class NightOut(BaseModel):
 class GuestIn(Body):
     """A guest. Without `name` it is put together from first and last name."""
 
+    ANSWERED = _KEPT | {"id"}
+
     name: str | None = None
     first_name: str | None = None
     last_name: str | None = None
@@ -298,6 +410,8 @@ class GuestIn(Body):
 
 class GuestRef(GuestIn):
     """The guest of a reservation: by `id`, or as a new one."""
+
+    ANSWERED = _KEPT
 
     id: UUID | None = None
 
@@ -336,20 +450,25 @@ class GuestOut(GuestBrief):
 class ReservationRoomIn(Body):
     """One room of a reservation. Dates default to the reservation's, a missing `amount` comes from the rates."""
 
+    ANSWERED = frozenset({"room_type_name", "overbooked"})
+
     id: UUID | None = None
     room_type_id: UUID | None = None
     room_id: UUID | None = None
-    room_number: str | int | None = None
+    room_number: Number | None = None
     check_in: date | None = None
     check_out: date | None = None
-    adults: int = 1
-    children: int | None = None
-    child_ages: list[int] = Field(default_factory=list, max_length=30)
+    adults: Whole = 1
+    children: Whole | None = None
+    child_ages: list[Whole] = Field(default_factory=list, max_length=30)
     amount: AmountIn | None = None
+    status: str | None = Field(None, description="As it is; it is changed with check-in, check-out and cancel.")
 
 
 class ReservationIn(Body):
     """A reservation. On a change, what is left out stays as it is."""
+
+    ANSWERED = _KEPT | {"id", "confirmation", "services", "flags", "version", "booked_at", "cancelled_at"}
 
     check_in: date | None = None
     check_out: date | None = None
@@ -362,7 +481,7 @@ class ReservationIn(Body):
     channel: str | None = None
     special_requests: str | None = None
     status: str | None = None
-    overbook: bool = Field(False, description="A manager sells rooms that are not there.")
+    overbook: StrictBool = Field(False, description="A manager sells rooms that are not there.")
 
 
 class ReservationRoomOut(BaseModel):
@@ -459,7 +578,7 @@ class ArrivingRoom(Body):
 
     id: UUID | None = None
     room_id: UUID | None = None
-    room_number: str | int | None = None
+    room_number: Number | None = None
 
 
 class CheckIn(ArrivingRoom):
@@ -468,11 +587,18 @@ class CheckIn(ArrivingRoom):
     rooms: list[ArrivingRoom] | None = Field(None, max_length=100)
 
 
+class UndoCheckIn(Body):
+    """Why a check-in is taken back, and of which rooms; of all who came today when left out."""
+
+    reason: str = Field(min_length=1, max_length=200)
+    rooms: list[UUID] | None = Field(None, max_length=100)
+
+
 class CheckOut(Body):
     """Rooms that leave, by their ids; all when left out. A manager may leave the folio open."""
 
     rooms: list[UUID] | None = Field(None, max_length=100)
-    leave_open: bool = False
+    leave_open: StrictBool = False
 
 
 class PaymentIn(Body):

@@ -40,6 +40,7 @@ FLAGS = {
         "Room was taken",
         "The channel named a room that another stay holds. Give this stay another one.",
     ),
+    "no_show": (State.DONE, "Did not come", "The guest had not come when the day was closed; the room was cancelled."),
     "in_doubt": (
         State.IN_DOUBT,
         "In doubt",
@@ -86,6 +87,7 @@ _ACTIONS = {
     "reservation.overbooked": "Overbooked on purpose",
     "folio.left_open": "Checked out with the bill left open",
     "folio.paid_back": "Paid back",
+    "reservation.check_in_undone": "Took a check-in back",
     "folio.payment_voided": "Took a payment off",
 }
 _ORIGINS = {"house": "here", "qloapps": "by QloApps"}

@@ -46,8 +46,20 @@ PROPERTY = Group(
         Field(
             "business_date",
             "Business date",
-            "The hotel's open day; the night audit moves it on, so change it by hand only to correct it.",
+            "The hotel's open day; closing the day moves it on, so change it by hand only to correct it.",
             "date",
+        ),
+        Field(
+            "confirm_business_date",
+            "The business date is meant so",
+            "Needed to set it back, or more than one night on. Stays get their rooms anew; bills keep their dates.",
+            "switch",
+        ),
+        Field(
+            "night_audit_time",
+            "Close the day by itself at",
+            "On the hotel's clock; before noon it is the night after the day. Empty: somebody closes it under Today.",
+            "time",
         ),
         Field("tax_rate", "Tax", "What is added to, or contained in, the price of a night.", "number", unit="percent"),
         Field("tax_included", "Prices contain the tax", "Switched off, the tax comes on top of your prices.", "switch"),
@@ -75,7 +87,8 @@ async def save_property(request: Request, caller: CurrentAdmin, hotel: Hotel, da
     """Save them; what is wrong is said beside its field."""
     values = await typed(request, PROPERTY.fields)
     try:
-        await house_api.change_property(body_of(PropertyIn, given(values)), database, hotel.id, caller)
+        body = given(values) | {"night_audit_time": values["night_audit_time"] or None}
+        await house_api.change_property(body_of(PropertyIn, body), database, hotel.id, caller)
     except InnkeeperError as error:
         return _property(request, caller, wrong(values, error, PROPERTY.fields), came_back=True)
     return go(f"{ROOT}/property")
