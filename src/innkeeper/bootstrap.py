@@ -39,6 +39,7 @@ from innkeeper.house import closing as house_closing
 from innkeeper.house import overview as house_overview
 from innkeeper.house import pages as house_pages
 from innkeeper.house import properties
+from innkeeper.house import repository as house_repository
 from innkeeper.house.tables import Property
 from innkeeper.jobs import queue
 from innkeeper.jobs.scheduler import Scheduler
@@ -235,6 +236,8 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
         ),
         describe_hotel=describe_hotel,
         property_ids=_property_ids(container.database),
+        knows_property=knows_property,
+        list_hotels=list_hotels,
         gatherers=(channel_metrics.gatherer(container.channels),),
         checks={"migrations": lambda: migrate.problem(container.database)},
         secure_cookies=(container.settings.public_url or "").startswith("https://"),
@@ -307,6 +310,16 @@ async def describe_hotel(session: AsyncSession, property_id: UUID) -> HotelInfo:
     if house is None:
         return HotelInfo(property_id)
     return HotelInfo(house.id, house.name, house.timezone, house.currency, house.business_date)
+
+
+async def list_hotels(session: AsyncSession) -> Sequence[tuple[UUID, str]]:
+    """Return id and name of every property, by name."""
+    return [(house.id, house.name) for house in await house_repository.properties(session)]
+
+
+async def knows_property(session: AsyncSession, property_id: UUID) -> bool:
+    """Whether there is such a property."""
+    return await session.get(Property, property_id) is not None
 
 
 #: Seconds for which the list of properties is believed; a new one is rare and can wait so long.

@@ -14,6 +14,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from innkeeper import bootstrap, cli_reports
+from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.access.http import LARGEST
 from innkeeper.access.roles import Role
@@ -25,6 +26,7 @@ from innkeeper.channel_sync import settings as channel_settings
 from innkeeper.channel_sync.replay import replay as replay_message
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.ids import DEFAULT_PROPERTY
+from innkeeper.house import properties, repository
 from innkeeper.jobs.leases import LeaseHeld
 from innkeeper.room_charge import audit_day
 from innkeeper.room_charge import config as charge_config
@@ -39,11 +41,13 @@ app = typer.Typer(
 db = typer.Typer(help="The data base.", no_args_is_help=True)
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 token = typer.Typer(help="Keys for machines.", no_args_is_help=True)
+hotel = typer.Typer(help="The hotels of this installation.", no_args_is_help=True)
 secret = typer.Typer(help="Keys that encrypt what is stored.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(secret, name="secrets")
+app.add_typer(hotel, name="property")
 
 console = Console()
 errors = Console(stderr=True)
@@ -182,6 +186,52 @@ def db_check() -> None:
     console.print("The data base is up to date.")
 
 
+@hotel.command("add")
+def property_add(
+    name: str,
+    timezone: Annotated[str, typer.Option(help="Its clock, such as Europe/Lisbon.")],
+    currency: Annotated[str, typer.Option(help="What it keeps its books in, such as EUR.")],
+) -> None:
+    """Add another hotel to this installation and print its id, alone."""
+    settings = _settings()
+
+    async def work() -> UUID:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            async with container.database.write() as tx:
+                house = await properties.add(tx, name, timezone, currency)
+                detail = {"name": house.name, "timezone": house.timezone, "currency": house.currency}
+                caller = Caller.system("command line")
+                await audit.record(tx, caller, "property.added", "property", house.id, detail, property_id=house.id)
+                return house.id
+        finally:
+            await container.aclose()
+
+    sys.stdout.write(f"{asyncio.run(work())}\n")
+
+
+@hotel.command("list")
+def property_list(as_json: Json = False) -> None:
+    """List the hotels of this installation with their ids."""
+    settings = _settings()
+
+    async def work() -> list[dict[str, str]]:
+        container = bootstrap.build(settings)
+        try:
+            await container.prepare()
+            async with container.database.read() as session:
+                houses = await repository.properties(session)
+            return [
+                {"id": str(one.id), "name": one.name, "timezone": one.timezone, "currency": one.currency}
+                for one in houses
+            ]
+        finally:
+            await container.aclose()
+
+    cli_reports.properties(asyncio.run(work()), as_json=as_json)
+
+
 @user.command("add")
 def user_add(
     name: str,
@@ -204,7 +254,7 @@ def user_add(
         container = bootstrap.build(settings)
         try:
             await container.prepare()
-            users = Users(container.database)
+            users = Users(container.database, knows_property=bootstrap.knows_property)
             await users.add(Caller.system("command line"), name, role, password=password, property_id=property_id)
         finally:
             await container.aclose()
@@ -228,7 +278,7 @@ def token_create(
         container = bootstrap.build(settings)
         try:
             await container.prepare()
-            tokens = Tokens(container.database)
+            tokens = Tokens(container.database, bootstrap.knows_property)
             _, text = await tokens.create(Caller.system("command line"), name, role, property_id=property_id)
             return text
         finally:

@@ -74,5 +74,14 @@ def findings(console: Console, found: Sequence[Finding], *, as_json: bool) -> No
     console.print(table)
 
 
+def properties(found: Sequence[dict[str, str]], *, as_json: bool) -> None:
+    """Show the hotels, one a line with its id in front."""
+    if as_json:
+        _json(found)
+        return
+    for one in found:
+        sys.stdout.write(f"{one['id']}  {one['name']}  {one['timezone']}  {one['currency']}\n")
+
+
 def _json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -115,3 +116,19 @@ def test_doctor_says_why_the_data_base_does_not_answer(tmp_path: Path) -> None:
     assert code == 1
     assert "database: failed: It does not answer: connection refused." in printed.splitlines()
     assert "lantern" not in printed
+
+
+def test_property_is_added_listed_and_known_to_those_who_may_touch_it(tmp_path: Path) -> None:
+    code, printed, _ = run(
+        tmp_path, "property", "add", "Harbour House", "--timezone", "Europe/Oslo", "--currency", "NOK"
+    )
+    assert (code, printed) == (0, f"{UUID(printed.strip())}\n")
+    code, listed, _ = run(tmp_path, "property", "list", "--json")
+    assert [(one["name"], one["currency"]) for one in json.loads(listed)] == [
+        ("Harbour House", "NOK"),
+        ("My hotel", "EUR"),
+    ]
+    made = run(tmp_path, "token", "create", "till", "--role", "server", "--property", printed.strip())
+    assert (made[0], made[1].startswith("ink_")) == (0, True)
+    code, line = complaint(tmp_path, "token", "create", "till", "--role", "server", "--property", str(uuid4()))
+    assert (code, line.startswith("There is no property ")) == (1, True)

@@ -23,7 +23,8 @@ class Via(StrEnum):
 class Caller:
     """A user with a session, a machine with a token, or the system itself.
 
-    `property_id` is the only property the caller may touch; None means all of them.
+    `property_id` is the only property the caller may touch; None means all of them. Of all, `chosen_property_id` is the
+    one that the person is at work on in this browser.
     """
 
     id: UUID
@@ -31,6 +32,7 @@ class Caller:
     role: Role
     property_id: UUID | None
     via: Via
+    chosen_property_id: UUID | None = None
 
     @classmethod
     def system(cls, name: str = "innkeeper") -> "Caller":

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.passwords import Passwords
+from innkeeper.access.properties import KnowsProperty, knows_every
 from innkeeper.access.roles import Role
 from innkeeper.access.sessions import LIFETIME, Sessions, is_csrf_token
 from innkeeper.access.tokens import Tokens
@@ -55,13 +56,14 @@ def install(
     *,
     passwords: Passwords | None = None,
     property_ids: PropertyIds | None = None,
+    knows_property: KnowsProperty = knows_every,
     secure_cookies: bool = False,
 ) -> Access:
     """Put what the dependencies of this module need on the app, and return it."""
     access = Access(
-        users=Users(database, passwords),
-        tokens=Tokens(database),
-        sessions=Sessions(database),
+        users=Users(database, passwords, knows_property),
+        tokens=Tokens(database, knows_property),
+        sessions=Sessions(database, knows_property),
         property_ids=property_ids or _one_property,
         secure_cookies=secure_cookies,
     )
@@ -181,7 +183,8 @@ async def property_id(
 ) -> UUID:
     """Return the property that the request is about.
 
-    X-Property-Id, else the caller's only one, else the only one there is, else DEFAULT_PROPERTY. Raises NotAllowed for
+    X-Property-Id, else the caller's only one, else the one chosen in this browser, else the only one there is, else
+    DEFAULT_PROPERTY. Raises NotAllowed for
     a property that is not the caller's, Invalid for a header that is no UUID.
     """
     if x_property_id is not None:
@@ -193,6 +196,8 @@ async def property_id(
         return named
     if caller.property_id is not None:
         return caller.property_id
+    if caller.chosen_property_id is not None:
+        return caller.chosen_property_id
     access: Access = request.app.state.access
     known = await access.property_ids()
     return known[0] if len(known) == 1 else DEFAULT_PROPERTY

@@ -63,6 +63,12 @@ async def touch_session(session: AsyncSession, session_id: UUID, now: datetime) 
     await session.execute(update(SessionRow).where(SessionRow.id == session_id).values(last_seen_at=now))
 
 
+async def choose_property(session: AsyncSession, token_hash: str, property_id: UUID, new_hash: str) -> None:
+    """Note which property the person of the session is at work on, and give the session another token."""
+    chosen = update(SessionRow).where(SessionRow.token_hash == token_hash)
+    await session.execute(chosen.values(property_id=property_id, token_hash=new_hash))
+
+
 async def delete_session(session: AsyncSession, token_hash: str) -> None:
     """End the session, if there is one."""
     await session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))

@@ -3,14 +3,17 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from innkeeper.access import audit, repository
 from innkeeper.access.caller import Caller, Via
+from innkeeper.access.properties import KnowsProperty, knows_every, need_known
 from innkeeper.access.roles import Role
 from innkeeper.access.tables import SessionRow, UserRow
 from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.errors import NotSignedIn
 from innkeeper.storage.database import Database
 
 #: A working day; afterwards one signs in again whatever one did.
@@ -33,8 +36,9 @@ class SignedIn:
 class Sessions:
     """Opens, recognises and ends sessions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, knows_property: KnowsProperty = knows_every) -> None:
         self._database = database
+        self._knows_property = knows_property
 
     async def open(self, user: UserRow, method: str, *, replaces: str | None = None) -> SignedIn:
         """Open a session under a new token; the one that the browser had before (`replaces`) ends.
@@ -71,7 +75,24 @@ class Sessions:
         if row.last_seen_at + NOTED_EVERY <= now:
             async with self._database.write() as tx:
                 await repository.touch_session(tx.session, row.id, now)
-        return _caller(row.user)
+        return replace(_caller(row.user), chosen_property_id=row.property_id)
+
+    async def choose(self, token: str, property_id: UUID) -> str:
+        """Let everything that this browser asks for be about the property, and return the session's new token.
+
+        The old one ends with what hangs on it: a form still open in another tab was filled in for another property, and
+        sending it is refused instead of changing the wrong house. Raises NotSignedIn, NotAllowed for one who works for
+        another property, Invalid for one that there is not.
+        """
+        caller = await self.verify(token)
+        if caller is None:
+            raise NotSignedIn("Your session has ended.", code="SESSION_ENDED", action="Sign in again.")
+        caller.need_property(property_id)
+        fresh = secrets.token_urlsafe(32)
+        async with self._database.write() as tx:
+            await need_known(tx.session, property_id, self._knows_property)
+            await repository.choose_property(tx.session, _hash(token), property_id, _hash(fresh))
+        return fresh
 
     async def close(self, token: str) -> None:
         """End the session; one that is over already is no error."""

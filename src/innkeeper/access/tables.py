@@ -47,6 +47,8 @@ class SessionRow(Keyed, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     #: `password` or `pin`.
     method: Mapped[str] = mapped_column(String(20))
+    #: Which of all properties the person chose to work on; None: nothing was chosen.
+    property_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_seen_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

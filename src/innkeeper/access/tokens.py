@@ -9,6 +9,7 @@ from uuid import UUID
 
 from innkeeper.access import audit, repository
 from innkeeper.access.caller import Caller, Via
+from innkeeper.access.properties import KnowsProperty, knows_every, need_known
 from innkeeper.access.roles import Role
 from innkeeper.access.tables import TokenRow
 from innkeeper.domain.business_day import utc_now
@@ -34,8 +35,9 @@ class _Known:
 class Tokens:
     """Makes, recognises and revokes tokens."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, knows_property: KnowsProperty = knows_every) -> None:
         self._database = database
+        self._knows_property = knows_property
         self._known: dict[str, _Known] = {}
 
     async def create(
@@ -43,7 +45,8 @@ class Tokens:
     ) -> tuple[TokenRow, str]:
         """Make a token for a property (None: all) and return it with its text, which nobody can read again.
 
-        Raises Invalid for an empty name, NotAllowed when `by` may not hand out the role or the property.
+        Raises Invalid for an empty name or an unknown property, NotAllowed when `by` may not hand out the role or the
+        property.
         """
         name = name.strip()
         if not name or len(name) > _MAX_NAME:
@@ -53,6 +56,7 @@ class Tokens:
         text = PREFIX + secrets.token_urlsafe(32)
         row = TokenRow(name=name, token_hash=_hash(text), role=role.value, property_id=property_id, created_by=by.name)
         async with self._database.write() as tx:
+            await need_known(tx.session, property_id, self._knows_property)
             tx.session.add(row)
             await tx.session.flush()
             detail = {"name": name, "role": role.value}

@@ -6,6 +6,7 @@ from uuid import UUID
 from innkeeper.access import audit, repository, throttle
 from innkeeper.access.caller import SYSTEM_ID, Caller, Via
 from innkeeper.access.passwords import Passwords, check_password, check_pin
+from innkeeper.access.properties import KnowsProperty, knows_every, need_known
 from innkeeper.access.roles import PIN_ROLES, Role
 from innkeeper.access.tables import UserRow
 from innkeeper.domain.errors import Conflict, Invalid, NotFound, NotSignedIn, RuleRefused
@@ -21,9 +22,12 @@ _WRONG_PIN = "The name or the PIN is not right, or this person signs in with a p
 class Users:
     """The people of an installation."""
 
-    def __init__(self, database: Database, passwords: Passwords | None = None) -> None:
+    def __init__(
+        self, database: Database, passwords: Passwords | None = None, knows_property: KnowsProperty = knows_every
+    ) -> None:
         self._database = database
         self._passwords = passwords or Passwords()
+        self._knows_property = knows_property
 
     async def add(
         self,
@@ -37,14 +41,15 @@ class Users:
     ) -> UserRow:
         """Add a user; without a password or PIN nobody can sign in as them yet. `property_id` None: all properties.
 
-        Raises Invalid for a bad name, password or PIN, Conflict when the name is taken, NotAllowed when `by` works for
-        one property and the user would not.
+        Raises Invalid for a bad name, password, PIN or property, Conflict when the name is taken, NotAllowed when `by`
+        works for one property and the user would not.
         """
         by.need_property(property_id)
         user = UserRow(name=check_name(name), role=role.value, property_id=property_id, active=True)
         user.password_hash = await self._passwords.hash(check_password(password)) if password is not None else None
         user.pin_hash = await self._passwords.hash(_check_pin_for(role, pin)) if pin is not None else None
         async with self._database.write() as tx:
+            await need_known(tx.session, property_id, self._knows_property)
             if await repository.user_by_name(tx.session, user.name):
                 raise Conflict(
                     f"There is a user named {user.name} already.",
@@ -79,6 +84,8 @@ class Users:
         pin_hash = await self._passwords.hash(_check_pin_for(role, pin)) if pin else None
         async with self._database.write() as tx:
             user = await self._require(tx, by, user_id)
+            if property_id != user.property_id:
+                await need_known(tx.session, property_id, self._knows_property)
             stays_admin = role is Role.ADMIN and active and property_id is None
             if user.role == Role.ADMIN.value and user.property_id is None and user.active and not stays_admin:
                 await _need_another_admin(tx, user.id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.business_day import check_zone, first_business_date, utc_now
 from innkeeper.domain.errors import Conflict, NotFound
-from innkeeper.domain.ids import DEFAULT_PROPERTY
+from innkeeper.domain.ids import DEFAULT_PROPERTY, new_id
 from innkeeper.domain.money import check_currency
 from innkeeper.house import business_date, repository
 from innkeeper.house.checks import Errors
@@ -33,17 +33,33 @@ async def ensure_default(
 ) -> Property:
     """Return the property, made with these values when it is not there yet. Raises Invalid."""
     house = await tx.session.get(Property, property_id)
-    if house is None:
-        check_zone(timezone)
-        house = Property(
-            id=property_id,
-            name=name,
-            timezone=timezone,
-            currency=check_currency(currency),
-            business_date=first_business_date(utc_now(), timezone),
-        )
-        tx.session.add(house)
-        await tx.session.flush()
+    return house or await _make(tx, property_id, name, timezone, currency)
+
+
+async def add(tx: Tx, name: str, timezone: str, currency: str) -> Property:
+    """Make another property, on the day that its zone has now, and return it. Raises Invalid, Conflict (`NAME_TAKEN`).
+
+    Two properties of one name could not be told apart where one of them is chosen.
+    """
+    name = name.strip()
+    if name.casefold() in {each.name.casefold() for each in await repository.properties(tx.session)}:
+        raise Conflict(f"There is a property named {name} already.", code="NAME_TAKEN", action="Give it another name.")
+    return await _make(tx, new_id(), name, timezone, currency)
+
+
+async def _make(tx: Tx, property_id: UUID, name: str, timezone: str, currency: str) -> Property:
+    errors = Errors()
+    errors.text("name", name, 200, needed=True)
+    errors.raise_any()
+    house = Property(
+        id=property_id,
+        name=name,
+        timezone=check_zone(timezone),
+        currency=check_currency(currency),
+        business_date=first_business_date(utc_now(), timezone),
+    )
+    tx.session.add(house)
+    await tx.session.flush()
     return house
 
 
@@ -72,7 +88,7 @@ async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any], *, confir
             raise Conflict(
                 f"Amounts are kept in {house.currency} and reservations exist.",
                 code="CURRENCY_IN_USE",
-                action="Keep the currency; a house that changes it starts with a new property.",
+                action="Keep the currency; a house that changes it starts with a new one: innkeeper property add.",
             )
     day = values.pop("business_date", house.business_date)
     if day != house.business_date:

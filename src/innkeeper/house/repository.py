@@ -87,6 +87,11 @@ async def take_number(
     return taken - count
 
 
+async def properties(session: AsyncSession) -> Sequence[Property]:
+    """Return every property, by name."""
+    return (await session.scalars(select(Property).order_by(Property.name, Property.id))).all()
+
+
 async def has_reservations(session: AsyncSession, property_id: UUID) -> bool:
     """Whether any reservation was ever kept."""
     return bool(await session.scalar(select(exists().where(Reservation.property_id == property_id))))

@@ -16,16 +16,25 @@ from innkeeper.access import api as access_api
 from innkeeper.access import http as access_http
 from innkeeper.access.http import PropertyIds
 from innkeeper.access.passwords import Passwords
+from innkeeper.access.properties import KnowsProperty, knows_every
 from innkeeper.connectors.http import request_id as connectors_request_id
 from innkeeper.storage.database import Database
 from innkeeper.storage.secrets import Keyring
 from innkeeper.telemetry.health import Check
 from innkeeper.telemetry.logging import request_id
 from innkeeper.telemetry.metrics import Gatherer
-from innkeeper.web import api_docs, operations, sign_in
+from innkeeper.web import api_docs, choice, operations, sign_in
 from innkeeper.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from innkeeper.web.overview import Provider, overview_router
-from innkeeper.web.pages import STATIC, DescribeHotel, NavEntry, PageSettings, nameless_hotel
+from innkeeper.web.pages import (
+    STATIC,
+    DescribeHotel,
+    ListHotels,
+    NavEntry,
+    PageSettings,
+    nameless_hotel,
+    no_hotels,
+)
 from innkeeper.web.plain_text import refuse_unkeepable
 from innkeeper.web.problems import RESPONSES, install_handlers
 
@@ -64,6 +73,8 @@ def create_app(
     overview: Sequence[Provider] = (),
     describe_hotel: DescribeHotel = nameless_hotel,
     property_ids: PropertyIds | None = None,
+    knows_property: KnowsProperty = knows_every,
+    list_hotels: ListHotels = no_hotels,
     checks: Mapping[str, Check] | None = None,
     gatherers: Sequence[Gatherer] = (),
     passwords: Passwords | None = None,
@@ -90,9 +101,16 @@ def create_app(
         responses=RESPONSES,
         dependencies=[Depends(refuse_unkeepable)],
     )
-    access_http.install(app, database, passwords=passwords, property_ids=property_ids, secure_cookies=secure_cookies)
+    access_http.install(
+        app,
+        database,
+        passwords=passwords,
+        property_ids=property_ids,
+        knows_property=knows_property,
+        secure_cookies=secure_cookies,
+    )
     app.state.keyring = keyring
-    app.state.pages = PageSettings(navigation=(OVERVIEW, *navigation), describe_hotel=describe_hotel)
+    app.state.pages = PageSettings((OVERVIEW, *navigation), describe_hotel, list_hotels)
     install_handlers(app)
     app.add_middleware(BodyLimitMiddleware, limit=body_limit, larger=larger_bodies)
     app.add_middleware(RequestMiddleware, ids=request_ids)
@@ -102,6 +120,7 @@ def create_app(
     app.include_router(operations.operations_router(all_checks, gatherers))
     app.include_router(overview_router(overview))
     app.include_router(sign_in.router)
+    app.include_router(choice.router)
     app.include_router(api_docs.router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC), minimum_size=1024), name="static")
     return app

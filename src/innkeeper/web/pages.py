@@ -59,6 +59,15 @@ async def nameless_hotel(_session: AsyncSession, property_id: UUID) -> HotelInfo
     return HotelInfo(property_id)
 
 
+#: Returns id and name of every property, by name.
+ListHotels = Callable[[AsyncSession], Awaitable[Sequence[tuple[UUID, str]]]]
+
+
+async def no_hotels(_session: AsyncSession) -> Sequence[tuple[UUID, str]]:
+    """Return none: nobody has told of any."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class NavEntry:
     """One page in the navigation, shown to callers with `role` or above."""
@@ -74,16 +83,22 @@ class PageSettings:
 
     navigation: Sequence[NavEntry] = ()
     describe_hotel: DescribeHotel = nameless_hotel
+    list_hotels: ListHotels = no_hotels
     #: Globals for templates of contexts that need more.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def load_hotel(request: Request, _caller: CurrentCaller, property_id: PropertyId) -> HotelInfo:
-    """Return the property that the page is about, and remember it for the page's head and times."""
+async def load_hotel(request: Request, caller: CurrentCaller, property_id: PropertyId) -> HotelInfo:
+    """Return the property that the page is about, and remember it for the page's head and times.
+
+    For a person of all properties the head offers the others, too.
+    """
     settings: PageSettings = request.app.state.pages
     database: Database = request.app.state.database
     async with database.read() as session:
         hotel = await settings.describe_hotel(session, property_id)
+        if caller.property_id is None and caller.via is Via.SESSION:
+            request.state.hotels = await settings.list_hotels(session)
     request.state.hotel = hotel
     return hotel
 
@@ -101,7 +116,8 @@ def render(
 ) -> HTMLResponse:
     """Return the page (or the part of one) that `template` draws.
 
-    Besides `context`, templates know `caller`, `hotel` (None where the route did not ask for it), `navigation` (what
+    Besides `context`, templates know `caller`, `hotel` (None where the route did not ask for it), `hotels` (those that
+    the caller may choose from), `navigation` (what
     the caller may see), `path`, `csrf_token`, `request_id` and `State`.
     """
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -110,6 +126,7 @@ def render(
         **settings.extra,
         "caller": caller,
         "hotel": getattr(request.state, "hotel", None),
+        "hotels": getattr(request.state, "hotels", ()),
         "navigation": [entry for entry in settings.navigation if caller and caller.role.at_least(entry.role)],
         "path": request.url.path,
         "csrf_token": _csrf_token(request, caller),
