@@ -5,16 +5,51 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.schema import conv
 
 from innkeeper.domain.business_day import utc_now
+from innkeeper.domain.ids import DEFAULT_PROPERTY, new_id
 from innkeeper.storage.base import Base, Keyed, Timestamps
+from innkeeper.storage.types import RANDOM_UUID, written_amount, written_uuid
 
 _PROPERTY = "hotel_settings.id"
 
 
-class Config(Keyed, Timestamps, Base):
+#: The specification names these constraints so; `conv` keeps the convention of the other tables from adding to a name.
+def _check(sql: str, name: str) -> CheckConstraint:
+    return CheckConstraint(sql, name=conv(name))
+
+
+class _Made:
+    """When a row was made, as the specification has it: the data base says so where nobody else did."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, server_default=RANDOM_UUID)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.current_timestamp())
+
+
+class _Kept(_Made):
+    """And when it was last changed."""
+
+    updated_at: Mapped[datetime] = mapped_column(
+        default=utc_now, onupdate=utc_now, server_default=func.current_timestamp()
+    )
+
+
+class Config(_Kept, Base):
     """A property's connection to its QloApps. The key is encrypted and never leaves again."""
 
     __tablename__ = "qloapps_config"
@@ -25,51 +60,57 @@ class Config(Keyed, Timestamps, Base):
         CheckConstraint("mode IN ('rehearsal', 'shadow', 'live')", name="check_mode"),
     )
 
-    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
+    property_id: Mapped[UUID] = mapped_column(
+        ForeignKey(_PROPERTY, ondelete="CASCADE"), server_default=written_uuid(DEFAULT_PROPERTY)
+    )
     base_url: Mapped[str] = mapped_column(String(500))
     api_key_encrypted: Mapped[str] = mapped_column(Text)
     qloapps_hotel_id: Mapped[int]
 
-    sync_interval_minutes: Mapped[int] = mapped_column(default=15)
-    sync_enabled: Mapped[bool] = mapped_column(default=True)
-    sync_reservations_inbound: Mapped[bool] = mapped_column(default=True)
-    sync_reservations_outbound: Mapped[bool] = mapped_column(default=True)
-    sync_availability: Mapped[bool] = mapped_column(default=True)
-    sync_rates: Mapped[bool] = mapped_column(default=True)
+    sync_interval_minutes: Mapped[int] = mapped_column(default=15, server_default=text("15"))
+    sync_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
+    sync_reservations_inbound: Mapped[bool] = mapped_column(default=True, server_default=true())
+    sync_reservations_outbound: Mapped[bool] = mapped_column(default=True, server_default=true())
+    sync_availability: Mapped[bool] = mapped_column(default=True, server_default=true())
+    sync_rates: Mapped[bool] = mapped_column(default=True, server_default=true())
 
-    requests_per_minute: Mapped[int] = mapped_column(default=60)
-    timeout_seconds: Mapped[int] = mapped_column(default=30)
+    requests_per_minute: Mapped[int] = mapped_column(default=60, server_default=text("60"))
+    timeout_seconds: Mapped[int] = mapped_column(default=30, server_default=text("30"))
     #: {"default": policy, field: policy}; house, qloapps, newest or ask.
-    conflict_policy: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"default": "newest"})
+    conflict_policy: Mapped[dict[str, Any]] = mapped_column(
+        default=lambda: {"default": "newest"}, server_default='{"default": "newest"}'
+    )
     #: A name alone never reaches this unless it is the whole name and something else agrees.
-    guest_match_threshold: Mapped[Decimal] = mapped_column(default=Decimal("0.85"))
+    guest_match_threshold: Mapped[Decimal] = mapped_column(
+        default=Decimal("0.85"), server_default=written_amount("0.85")
+    )
     #: Sent for a guest without a phone, since shops demand one by default.
-    phone_placeholder: Mapped[str] = mapped_column(String(32), default="0000000000")
-    log_retention_days: Mapped[int] = mapped_column(default=90)
-    log_retention_rows: Mapped[int] = mapped_column(default=200_000)
+    phone_placeholder: Mapped[str] = mapped_column(String(32), default="0000000000", server_default="0000000000")
+    log_retention_days: Mapped[int] = mapped_column(default=90, server_default=text("90"))
+    log_retention_rows: Mapped[int] = mapped_column(default=200_000, server_default=text("200000"))
     #: After so many days the log forgets the guest of a message; the message itself stays as long as the log keeps it.
     personal_data_days: Mapped[int] = mapped_column(default=90, server_default=text("90"))
     #: Nothing is written to QloApps before it is live; shadow reads and only reports.
-    mode: Mapped[str] = mapped_column(String(20), default="rehearsal")
+    mode: Mapped[str] = mapped_column(String(20), default="rehearsal", server_default="rehearsal")
     approved_plan: Mapped[dict[str, Any] | None]
     approved_at: Mapped[datetime | None]
     approved_by: Mapped[str | None] = mapped_column(String(200))
     #: What the last connection test learned: version, zone, currency, languages.
-    shop_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    shop_facts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     last_successful_sync: Mapped[datetime | None]
     last_sync_error: Mapped[str | None] = mapped_column(Text)
-    consecutive_failures: Mapped[int] = mapped_column(default=0)
+    consecutive_failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
-class RoomTypeMapping(Keyed, Timestamps, Base):
+class RoomTypeMapping(_Kept, Base):
     """Which room type of ours is which of theirs; one to one, so that nothing is sold from two places."""
 
     __tablename__ = "qloapps_room_type_mappings"
     __table_args__ = (
         UniqueConstraint("local_room_type_id", name="unique_local_room_type"),
         UniqueConstraint("property_id", "qloapps_product_id", "qloapps_hotel_id", name="unique_qloapps_product"),
-        CheckConstraint("sync_direction IN ('inbound', 'outbound', 'bidirectional')", name="check_sync_direction"),
+        _check("sync_direction IN ('inbound', 'outbound', 'bidirectional')", "check_sync_direction"),
     )
 
     property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
@@ -77,11 +118,11 @@ class RoomTypeMapping(Keyed, Timestamps, Base):
     qloapps_product_id: Mapped[int]
     qloapps_hotel_id: Mapped[int]
     last_synced_at: Mapped[datetime | None]
-    sync_direction: Mapped[str] = mapped_column(String(20), default="bidirectional")
-    is_active: Mapped[bool] = mapped_column(default=True)
+    sync_direction: Mapped[str] = mapped_column(String(20), default="bidirectional", server_default="bidirectional")
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
-class ReservationMapping(Keyed, Timestamps, Base):
+class ReservationMapping(_Kept, Base):
     """Which reservation of ours is which booking of theirs, and the last state that both sides agreed on.
 
     The row with its reference is committed before the first request leaves, so `qloapps_order_id` is empty until the
@@ -95,7 +136,7 @@ class ReservationMapping(Keyed, Timestamps, Base):
         UniqueConstraint("property_id", "qloapps_order_id", name="unique_qloapps_order"),
         UniqueConstraint("property_id", "reference", name="unique_reference"),
         Index("ix_qloapps_reservation_mappings_status", "property_id", "status"),
-        CheckConstraint("source IN ('local', 'qloapps', 'ota')", name="check_source"),
+        _check("source IN ('local', 'qloapps', 'ota')", "check_source"),
         CheckConstraint(
             "status IN ('pending', 'synced', 'partial', 'in_doubt', 'refused', 'gone')", name="check_mapping_status"
         ),
@@ -109,11 +150,11 @@ class ReservationMapping(Keyed, Timestamps, Base):
     #: What stands in the booking's source field there, without our prefix.
     reference: Mapped[str] = mapped_column(String(100))
     #: Counts the bookings made there for this reservation: a cancelled one is never revived, a new one is made.
-    generation: Mapped[int] = mapped_column(default=0)
+    generation: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
-    source: Mapped[str] = mapped_column(String(20), default="local")
+    source: Mapped[str] = mapped_column(String(20), default="local", server_default="local")
     qloapps_channel: Mapped[str | None] = mapped_column(String(100))
-    status: Mapped[str] = mapped_column(String(20), default="pending")
+    status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
     agreed_local: Mapped[dict[str, Any] | None]
     agreed_remote: Mapped[dict[str, Any] | None]
     remote_digest: Mapped[str | None] = mapped_column(String(64))
@@ -122,7 +163,7 @@ class ReservationMapping(Keyed, Timestamps, Base):
     last_local_update: Mapped[datetime | None]
     last_qloapps_update: Mapped[datetime | None]
 
-    has_conflict: Mapped[bool] = mapped_column(default=False)
+    has_conflict: Mapped[bool] = mapped_column(default=False, server_default=false())
     conflict_data: Mapped[dict[str, Any] | None]
 
 
@@ -136,28 +177,28 @@ class FormerOrder(Base):
     reservation_id: Mapped[UUID] = mapped_column(ForeignKey("reservations.id", ondelete="CASCADE"), index=True)
 
 
-class CustomerMapping(Keyed, Timestamps, Base):
+class CustomerMapping(_Kept, Base):
     """Which guest of ours is which customer of theirs, how that was found out and how sure it is."""
 
     __tablename__ = "qloapps_customer_mappings"
     __table_args__ = (
         Index("ix_qloapps_customer_mappings_guest", "local_guest_id"),
         UniqueConstraint("property_id", "qloapps_customer_id", name="unique_qloapps_customer"),
-        CheckConstraint("match_method IN ('email', 'phone', 'name', 'manual', 'created')", name="check_match_method"),
+        _check("match_method IN ('email', 'phone', 'name', 'manual', 'created')", "check_match_method"),
     )
 
     property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
     local_guest_id: Mapped[UUID] = mapped_column(ForeignKey("guests.id", ondelete="CASCADE"))
     qloapps_customer_id: Mapped[int]
-    match_method: Mapped[str] = mapped_column(String(50), default="email")
-    confidence_score: Mapped[Decimal] = mapped_column(default=Decimal("1.00"))
+    match_method: Mapped[str] = mapped_column(String(50), default="email", server_default="email")
+    confidence_score: Mapped[Decimal] = mapped_column(default=Decimal("1.00"), server_default=written_amount("1.00"))
     #: Why, in sentences for a person.
-    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     #: What the customer looked like when last seen; a field that changes there changes here unless we changed it too.
-    last_seen: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    last_seen: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
-class SyncState(Keyed, Base):
+class SyncState(_Made, Base):
     """One run of a synchronisation, and where the next one of its type begins."""
 
     __tablename__ = "qloapps_sync_state"
@@ -179,12 +220,12 @@ class SyncState(Keyed, Base):
             postgresql_where=text("status = 'completed'"),
         ),
         Index("ix_qloapps_sync_state_property", "property_id", "started_at"),
-        CheckConstraint("status IN ('queued', 'running', 'completed', 'failed')", name="check_status"),
-        CheckConstraint(
+        _check("status IN ('queued', 'running', 'completed', 'failed')", "check_status"),
+        _check(
             "sync_type IN ('qloapps_reservations_inbound', 'qloapps_reservations_outbound', "
             "'qloapps_room_types_inbound', 'qloapps_availability_outbound', 'qloapps_rates_outbound', "
             "'qloapps_full_sync')",
-            name="check_sync_type",
+            "check_sync_type",
         ),
     )
 
@@ -195,16 +236,15 @@ class SyncState(Keyed, Base):
     completed_at: Mapped[datetime | None]
     last_successful_sync: Mapped[datetime | None]
     sync_cursor: Mapped[dict[str, Any] | None]
-    items_processed: Mapped[int] = mapped_column(default=0)
-    items_created: Mapped[int] = mapped_column(default=0)
-    items_updated: Mapped[int] = mapped_column(default=0)
-    items_failed: Mapped[int] = mapped_column(default=0)
+    items_processed: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    items_created: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    items_updated: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    items_failed: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     duration_ms: Mapped[int | None] = mapped_column(Integer)
     error_message: Mapped[str | None] = mapped_column(Text)
     next_retry_at: Mapped[datetime | None]
-    retry_count: Mapped[int] = mapped_column(default=0)
-    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    retry_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict, server_default="{}")
 
 
 class InboundCursor(Base):
@@ -217,7 +257,7 @@ class InboundCursor(Base):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
-class SyncLog(Keyed, Base):
+class SyncLog(_Made, Base):
     """One thing that a synchronisation did or decided, with the message that caused it."""
 
     __tablename__ = "qloapps_sync_logs"
@@ -238,8 +278,8 @@ class SyncLog(Keyed, Base):
             sqlite_where=text("personal IS NOT NULL"),
             postgresql_where=text("personal IS NOT NULL"),
         ),
-        CheckConstraint("direction IN ('inbound', 'outbound')", name="check_direction"),
-        CheckConstraint("operation IN ('create', 'update', 'delete', 'skip', 'conflict')", name="check_operation"),
+        _check("direction IN ('inbound', 'outbound')", "check_direction"),
+        _check("operation IN ('create', 'update', 'delete', 'skip', 'conflict')", "check_operation"),
     )
 
     property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
@@ -257,7 +297,6 @@ class SyncLog(Keyed, Base):
     personal: Mapped[dict[str, Any] | None]
     error_message: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Attention(Keyed, Base):

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Numeric
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 #: Enough for every ISO 4217 currency; four is the most digits any of them has.
@@ -14,6 +18,34 @@ _UNITS = Decimal(10) ** SCALE
 
 #: A document: JSONB on PostgreSQL, text on SQLite.
 JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Written(ColumnElement[Any]):
+    """A default of a column that each data base writes in its own words."""
+
+    inherit_cache = True
+
+    def __init__(self, *, postgresql: str, sqlite: str) -> None:
+        self.words = {"postgresql": postgresql, "sqlite": sqlite}
+
+
+@compiles(Written)
+def _write(element: Written, compiler: SQLCompiler, **_: Any) -> str:
+    return element.words[compiler.dialect.name]
+
+
+#: An identifier for a row that somebody puts there by hand; ours come from `new_id`.
+RANDOM_UUID = Written(postgresql="gen_random_uuid()", sqlite="(lower(hex(randomblob(16))))")
+
+
+def written_uuid(value: UUID) -> Written:
+    """Return an identifier as a column's default."""
+    return Written(postgresql=f"'{value}'::uuid", sqlite=f"'{value.hex}'")
+
+
+def written_amount(value: str) -> Written:
+    """Return an amount as a column's default."""
+    return Written(postgresql=value, sqlite=str(int(Decimal(value) * _UNITS)))
 
 
 class Amount(TypeDecorator[Decimal]):
