@@ -66,7 +66,7 @@ def main() -> None:
         app()
     except WrongSettings as error:
         _stop(str(error), 2)
-    except (Failed, migrate.SchemaNewer, secrets.SecretUnreadable, Unreachable) as error:
+    except (Failed, migrate.SchemaNewer, Unreachable) as error:
         _stop(str(error), 1)
     except DBAPIError as error:
         _stop(f"The data base did not do its part: {why(error)}. Nothing is half done; try again.", 1)

@@ -130,8 +130,6 @@ async def _mail(container: bootstrap.Container) -> Finding:
 async def _pms(container: bootstrap.Container, property_id: UUID) -> list[Finding]:
     try:
         link = await container.systems.link(property_id)
-    except SecretUnreadable as error:
-        return [Finding("PMS", FAILED, f"The stored credentials: {error}.")]
     except InnkeeperError as error:
         return [Finding("PMS", FAILED, f"{error.detail} {error.action}")]
     if not link.active:
@@ -156,7 +154,7 @@ async def _channel(container: bootstrap.Container, property_id: UUID) -> list[Fi
     try:
         link = await container.channels.link(property_id)
     except SecretUnreadable as error:
-        return [Finding("QloApps", FAILED, f"The stored key: {error}.")]
+        return [Finding("QloApps", FAILED, f"{error.detail} {error.action}")]
     answer = await link.connector.describe()
     if not isinstance(answer, Done):
         return [Finding("QloApps", FAILED, answer.message if isinstance(answer, Refused) else answer.reason)]

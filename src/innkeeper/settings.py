@@ -12,7 +12,7 @@ from innkeeper.domain.business_day import check_zone
 from innkeeper.domain.errors import Invalid
 from innkeeper.domain.money import check_currency
 from innkeeper.storage.database import async_url, sqlite_url
-from innkeeper.storage.secrets import Keyring, key_file
+from innkeeper.storage.secrets import Keyring, key_file, read_keys
 
 
 class WrongSettings(Exception):
@@ -83,11 +83,11 @@ class Settings(BaseSettings):
         return self.alert_urls.replace(",", " ").split()
 
     def keyring(self) -> Keyring:
-        """Return the keys. Raises WrongSettings for one that is none."""
+        """Return the keys; those of the file are read again when none fits. Raises WrongSettings for one that is none."""
         try:
             if self.secret_keys:
                 return Keyring([key.strip() for key in self.secret_keys.split(",") if key.strip()])
-            return Keyring(key_file(self.data_dir))
+            return Keyring(key_file(self.data_dir), lambda: read_keys(self.data_dir))
         except ValueError:
             raise WrongSettings(
                 "INNKEEPER_SECRET_KEYS: a key is 32 bytes in URL-safe base64, as `innkeeper secrets rotate` makes it."

@@ -17,6 +17,7 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.jobs.tables import JobRow
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from innkeeper.simulators.qloapps.state import DEMO_KEY
+from innkeeper.storage.secrets import Keyring, new_key
 from tests.channel_sync.desk import desk, inn_of
 from tests.channel_sync.world import DOUBLE, World, day
 
@@ -141,3 +142,23 @@ async def test_metrics_hold_nothing_of_guests_and_no_key(world: World) -> None:
     assert DEMO_KEY not in text
     assert "shop.test" not in ours
     assert "Harbour" not in ours
+
+
+async def test_work_whose_key_cannot_be_read_waits_and_goes_on_when_it_can(world: World) -> None:
+    keys, world.channels.keyring = world.channels.keyring, Keyring([new_key()])
+    reservation = await world.book(world.room(3, 5))
+    for _ in range(9):  # once more than work may fail for a reason of its own
+        await look(world)
+        world.clock.advance(2000)
+    found = await health(world)
+    assert (found["status"], found["queue"]["dead"]) == ("down", 0)
+    assert found["reasons"] == ["A stored secret cannot be read with the keys of this installation."]
+    assert set(await world.attention()) == {"secret_unreadable"}
+    world.channels.keyring = keys
+    world.clock.advance(2000)
+    await world.settle()
+    mapping = await world.mapping(reservation.id)
+    assert mapping is not None
+    assert mapping.status == "synced"
+    assert (await health(world))["status"] == "ok"
+    assert await world.attention() == {}

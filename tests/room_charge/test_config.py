@@ -5,7 +5,8 @@ from sqlalchemy import select
 
 from innkeeper.access.roles import Role
 from innkeeper.room_charge.tables import PmsConfig
-from tests.room_charge.world import CREDENTIALS, World
+from innkeeper.storage.secrets import Keyring, new_key
+from tests.room_charge.world import CREDENTIALS, LONG, World
 
 pytestmark = pytest.mark.anyio
 
@@ -113,3 +114,25 @@ async def test_outlets_are_replaced_and_codes_are_their_own(world: World) -> Non
     assert (await world.call("PUT", "/outlets", mine, role=ADMIN)).status_code == 200
     (found,) = (await world.call("GET", "/outlets")).json()
     assert (found["code"], found["revenue_center"], found["auto_post"]) == ("SPA", "4600", True)
+
+
+async def test_credentials_that_cannot_be_read_hold_the_work_back_and_can_be_entered_again(world: World) -> None:
+    (await world.post()).raise_for_status()
+    world.clock.advance(1)
+    world.opera.dial.next("maintenance", method="POST", path="/charges")
+    assert (await world.post()).json()["posting_status"] == "pending"
+    world.clock.advance(1)
+    keys, world.systems.keyring = world.systems.keyring, Keyring([new_key()])
+    refused = await world.post()
+    assert (refused.status_code, refused.json()["code"]) == (503, "SECRET_UNREADABLE")
+    for _ in range(9):  # once more than work may fail for a reason of its own
+        await world.work(LONG)
+    assert len(world.alerts) == 1
+    assert "credentials of the PMS cannot be read" in world.alerts[0]
+    queue = (await world.call("GET", "/queue", role=Role.MANAGER)).json()
+    assert "cannot be read" in queue["pms"]["last_failure"]
+    shown = (await world.call("GET", "/config", role=ADMIN)).json()["connection"]
+    assert (shown["pms_type"], shown["credentials_set"]) == ("opera", [])
+    world.systems.keyring = keys
+    await world.settle()
+    assert [row.posting_status for row in await world.charges()] == ["posted", "posted"]

@@ -147,6 +147,13 @@ CAUSES: Mapping[str, Cause] = {
         "{detail}",
         "Correct the address, the key or its permissions under Channels.",
     ),
+    "secret_unreadable": Cause(
+        "The stored key of QloApps cannot be read",
+        "None of the secret keys of this installation opens it. Nothing is read or sent, and nothing is lost: it waits.",
+        "Put the missing secret key back (INNKEEPER_SECRET_KEYS, or secret.keys in the data folder), or enter the key "
+        "of QloApps again under Channels.",
+        retry=False,
+    ),
     "unreachable": Cause(
         "QloApps does not answer",
         "Nothing is lost: what is to be sent waits, and bookings are fetched when it is back. {detail}",

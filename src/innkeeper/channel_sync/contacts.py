@@ -2,18 +2,23 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from innkeeper.channel_sync import attention, repository, status_repository
-from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.connection import Channels, Link
 from innkeeper.channel_sync.tables import Config, Contact
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
 from innkeeper.storage.database import Tx
+from innkeeper.storage.secrets import SecretUnreadable
 
 INBOUND, OUTBOUND = "inbound", "outbound"
 
 #: Refusals that concern every request alike: they are told once, and what met them waits until it is put right.
 CUT_OFF = frozenset(("KEY_REFUSED", "WRONG_ADDRESS", "UNKNOWN_HOTEL", "METHOD_FORBIDDEN", "UNKNOWN_RESOURCE"))
+
+#: The cause that the stored key cannot be read.
+UNREADABLE = "secret_unreadable"
 
 #: One right is missing while others work.
 LACKS_RIGHT = "MISSING_PERMISSION"
@@ -26,6 +31,32 @@ FAILURES_WORTH_A_WORD = 3
 
 #: A success is written down again when the last one is so old; the row is not worth a write for each look.
 SUCCESS_EVERY = timedelta(seconds=30)
+
+
+async def open_link(channels: Channels, property_id: UUID, direction: str) -> Link:
+    """Return the property's link; a key that cannot be read is told to a person. Raises NotFound, SecretUnreadable."""
+    try:
+        return await channels.link(property_id)
+    except SecretUnreadable as error:
+        async with channels.database.write() as tx:
+            await _note_unreadable(tx, property_id, direction, error)
+        raise
+
+
+async def _note_unreadable(tx: Tx, property_id: UUID, direction: str, error: SecretUnreadable) -> None:
+    config = await repository.config(tx.session, property_id)
+    if config is None:
+        return
+    row = await status_repository.contact(tx.session, property_id, direction)
+    row.last_failure, row.last_error, row.failures = utc_now(), error.detail, row.failures + 1
+    config.last_sync_error = error.detail
+    config.consecutive_failures += 1
+    await attention.open_cause(tx, property_id, UNREADABLE, "connection")
+
+
+def until_readable(error: SecretUnreadable) -> Later:
+    """Return what work does whose key cannot be read: it is not wrong itself, so it waits instead of dying."""
+    return Later(error.detail, CUT_OFF_WAIT, error.code)
 
 
 async def note_answer(link: Link, direction: str, outcome: Outcome[Any], requests_before: int) -> None:
@@ -50,6 +81,7 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any], direction: str
     now = utc_now()
     row = await status_repository.contact(tx.session, link.property_id, direction)
     row.circuit = link.connector.circuit
+    await attention.close_cause(tx, link.property_id, UNREADABLE, "connection")
     if isinstance(outcome, Done):
         row.last_success, row.last_error, row.failures = now, None, 0
         config.last_successful_sync, config.last_sync_error = now, None

@@ -9,7 +9,7 @@ from innkeeper.channel_sync import ari_jobs, attention, log_repository, reposito
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, patient
+from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, open_link, patient, until_readable
 from innkeeper.channel_sync.details import fetch_details
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
@@ -21,6 +21,7 @@ from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
 from innkeeper.storage.database import Tx
+from innkeeper.storage.secrets import SecretUnreadable
 
 #: Seconds between two looks whether anything has changed there; a look that finds nothing costs two requests.
 PEEK_SECONDS = 10.0
@@ -57,7 +58,10 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
     async def do_sync(job: Job) -> Outcome[Any]:
         asked = job.payload.get("sync_id")
         request = Request.of(job.payload)
-        result = await run_in_lane(channels, job.property_id, request, UUID(asked) if asked else None)
+        try:
+            result = await run_in_lane(channels, job.property_id, request, UUID(asked) if asked else None)
+        except SecretUnreadable as error:
+            return until_readable(error)
         # A run that failed is written down as such; the next one starts where this one ended.
         return Done(result.document())
 
@@ -96,7 +100,10 @@ def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
     """Return the handler that also writes down how the contact went."""
 
     async def noted(job: Job) -> Outcome[Any]:
-        link = await channels.link(job.property_id)
+        try:
+            link = await open_link(channels, job.property_id, direction)
+        except SecretUnreadable as error:
+            return until_readable(error)
         before = link.connector.requests_made
         if watch.is_held(link.config) and job.kind != work.CHECK:
             return watch.HELD

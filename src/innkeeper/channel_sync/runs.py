@@ -13,7 +13,7 @@ from innkeeper.channel_sync import drift, repository, watch
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.availability_out import remove_blocks as release_all
 from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
-from innkeeper.channel_sync.contacts import CUT_OFF, INBOUND, OUTBOUND, note_answer, note_contact
+from innkeeper.channel_sync.contacts import CUT_OFF, INBOUND, OUTBOUND, note_answer, note_contact, open_link
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
@@ -138,7 +138,7 @@ async def remove_blocks(channels: Channels, property_id: UUID) -> SyncResult:
             config = await require_config(tx.session, property_id)
             config.sync_availability = False
         result = SyncResult()
-        link = await channels.link(property_id)
+        link = await open_link(channels, property_id, OUTBOUND)
         outcome = await release_all(link, result)
         if not isinstance(outcome, Done) and not result.errors:
             result.fail(outcome.message if isinstance(outcome, Refused) else outcome.reason)
@@ -150,10 +150,10 @@ async def remove_blocks(channels: Channels, property_id: UUID) -> SyncResult:
 async def run_in_lane(
     channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None
 ) -> SyncResult:
-    """Run a synchronisation; the caller holds the lane. Raises Invalid for something that cannot be synchronised."""
+    """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable."""
     if request.what not in KINDS:
         raise Invalid.field("what", f"{request.what!r} is not one of {', '.join(KINDS)}.")
-    link = await channels.link(property_id)
+    link = await open_link(channels, property_id, INBOUND)
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)

@@ -8,15 +8,15 @@ from uuid import UUID
 from innkeeper.channel_sync import ari_repository, ari_work, repository, watch
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.contacts import INBOUND, note_contact
+from innkeeper.channel_sync.contacts import INBOUND, note_contact, open_link
 from innkeeper.channel_sync.tables import Config
 from innkeeper.channel_sync.work import queue_check, queue_scheduled
 from innkeeper.domain.channel import BrokerFacts
 from innkeeper.domain.errors import FieldError, Invalid
-from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.domain.outcome import Done, Outcome, Refused
 from innkeeper.house import properties
 from innkeeper.storage.database import Tx
-from innkeeper.storage.secrets import Keyring
+from innkeeper.storage.secrets import Keyring, SecretUnreadable
 
 #: QloApps refuses a key of any other length before it looks at it.
 KEY = re.compile(r"[A-Za-z0-9]{32}")
@@ -106,7 +106,10 @@ def plain_address(base_url: str) -> str:
 
 async def test_connection(channels: Channels, property_id: UUID) -> Outcome[BrokerFacts]:
     """Ask the shop who it is and what the key may do, and keep what it said. Raises NotFound when not connected."""
-    link = await channels.link(property_id)
+    try:
+        link = await open_link(channels, property_id, INBOUND)
+    except SecretUnreadable as error:
+        return Refused(error.code, f"{error.detail} {error.action}")
     answer = await link.connector.describe()
     async with channels.database.write() as tx:
         await note_contact(tx, link, answer, INBOUND)

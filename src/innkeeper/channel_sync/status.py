@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.channel_sync import ari_work, repository, status_repository, work
 from innkeeper.channel_sync.connection import Channels, lane
-from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND
+from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, UNREADABLE
 from innkeeper.channel_sync.status_repository import Waiting
 from innkeeper.channel_sync.tables import Config, Contact, SyncState
 from innkeeper.domain.business_day import utc_now
@@ -34,8 +34,8 @@ async def health(channels: Channels, property_id: UUID) -> dict[str, Any]:
     """Return the state in a word, why, and the figures behind it.
 
     `off`: nothing is connected or synchronising is switched off. `down`: the last three contacts failed, QloApps
-    refuses us, or the circuit is open. `degraded`: a contact failed, work has been due for five minutes, nothing was
-    read for five minutes, or something needs a person. `ok` otherwise.
+    refuses us, the stored key cannot be read, or the circuit is open. `degraded`: a contact failed, work has been due
+    for five minutes, nothing was read for five minutes, or something needs a person. `ok` otherwise.
     """
     async with channels.database.read() as session:
         return await health_in(channels, session, property_id)
@@ -149,7 +149,7 @@ async def figures_of(channels: Channels, session: AsyncSession, configs: Sequenc
                 "left": channels.budget(config).left_of(budgets.get(lane(config.property_id))),
             },
             "attention": sum(kinds.values()),
-            "refused": bool(kinds.get("access")),
+            "refused": bool(kinds.get("access") or kinds.get(UNREADABLE)),
             "mode": config.mode,
         }
     return found

@@ -15,7 +15,7 @@ from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.database import Tx
-from innkeeper.storage.secrets import Keyring
+from innkeeper.storage.secrets import Keyring, SecretUnreadable
 
 
 async def save(
@@ -102,8 +102,12 @@ def _connect(keyring: Keyring, row: PmsConfig, connection: Connection) -> None:
 
 def document(systems: Systems, row: PmsConfig | None) -> dict[str, Any]:
     """Return the option blocks as the API shows them: which credentials are set, never what they are."""
-    connection = systems.connection_of(row)
-    credentials = connection.pop("credentials", None) or {}
+    connection = systems.block_of(row)
+    connection.pop("credentials", None)
+    try:
+        credentials = systems.credentials_of(row)
+    except SecretUnreadable:
+        credentials = {}  # they are to be entered again, and for that the settings must be seen
     options = settings.options_of(row).model_dump(mode="json")
     return {
         "connection": {**connection, "credentials_set": sorted(credentials)},

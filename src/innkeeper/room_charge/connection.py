@@ -17,12 +17,12 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.charge import RoomStatus
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.outcome import Done
-from innkeeper.room_charge import repository, settings
+from innkeeper.room_charge import repository, settings, work
 from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.settings import Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.database import Database
-from innkeeper.storage.secrets import Keyring
+from innkeeper.storage.secrets import Keyring, SecretUnreadable
 
 log = structlog.get_logger(__name__)
 
@@ -128,9 +128,23 @@ class Systems:
         known = self._links.get(property_id)
         if known is not None and time.monotonic() - known[0] < self._link_seconds:
             return known[1]
-        link = await self._read_link(property_id)
+        try:
+            link = await self._read_link(property_id)
+        except SecretUnreadable as error:
+            await self._note_unreadable(property_id, error)
+            raise
         self._links[property_id] = (time.monotonic(), link)
         return link
+
+    async def _note_unreadable(self, property_id: UUID, error: SecretUnreadable) -> None:
+        """Write down that nothing can be charged, and tell somebody, once until it is put right."""
+        async with self.database.write() as tx:
+            row = await repository.config(tx.session, property_id, lock=True)
+            if row is None or (is_troubled(row) and row.last_failure == error.detail):
+                return
+            row.last_failure_at, row.last_failure = self.clock(), error.detail
+            title = "The credentials of the PMS cannot be read"
+            await work.queue_alert(tx, property_id, error.code, title, f"No room can be charged. {error.action}")
 
     def forget(self, property_id: UUID) -> None:
         """Read the property's settings anew at the next use, since they have changed."""
@@ -175,18 +189,22 @@ class Systems:
         return connector
 
     def connection_of(self, row: PmsConfig | None) -> dict[str, Any]:
-        """Return the connection block with its credentials, as connectors take it."""
+        """Return the connection block with its credentials, as connectors take it. Raises SecretUnreadable."""
+        if row is None:
+            return settings.Connection().model_dump()
+        return {**self.block_of(row), "credentials": self.credentials_of(row)}
+
+    def block_of(self, row: PmsConfig | None) -> dict[str, Any]:
+        """Return the connection block without its credentials."""
         if row is None:
             return settings.Connection().model_dump()
         extra = dict(row.options.get("connection", {}))
-        credentials = json.loads(self.keyring.decrypt(row.api_key_encrypted)) if row.api_key_encrypted else {}
-        return {
-            **extra,
-            "pms_type": row.pms_type,
-            "api_url": row.api_url,
-            "property_code": row.property_code,
-            "credentials": credentials,
-        }
+        return {**extra, "pms_type": row.pms_type, "api_url": row.api_url, "property_code": row.property_code}
+
+    def credentials_of(self, row: PmsConfig | None) -> dict[str, Any]:
+        """Return the stored credentials, none when none are stored. Raises SecretUnreadable."""
+        stored = row.api_key_encrypted if row else None
+        return dict(json.loads(self.keyring.decrypt(stored))) if stored else {}
 
     def make(self, property_id: UUID, connection: Mapping[str, Any]) -> PmsConnector:
         """Return a new connector. Raises Refusal for a PMS that nothing speaks to yet, Invalid for wrong settings."""

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from innkeeper.domain.errors import NotFound
-from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
 from innkeeper.room_charge import audit_day, delivery, queue, resolver, work
 from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.mailing import MailServer
 from innkeeper.storage.database import Tx
+from innkeeper.storage.secrets import SecretUnreadable
 from innkeeper.telemetry.alerts import Alerts
 
 #: Seconds between two looks for charges that nobody is at; their own jobs come sooner.
@@ -21,6 +22,9 @@ DUE_SECONDS = 5.0
 RECONCILE_SECONDS = 60.0
 #: Seconds between two looks whether the PMS holds a charge of the day twice.
 LOOK_SECONDS = 3600.0
+
+#: Seconds after which work that cannot read the credentials looks again, at first.
+_UNREADABLE_WAIT = 30.0
 
 #: Steps of one run: to ask, to send the rest, to take back.
 _STEPS = 4
@@ -65,14 +69,26 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
         return await delivery.do_mail(await systems.link(job.property_id), mail_server, job)
 
     return {
-        work.SETTLE: do_settle,
-        work.RECOVER: do_recover,
+        work.SETTLE: _patient(do_settle),
+        work.RECOVER: _patient(do_recover),
         work.ALERT: do_alert,
-        work.RECONCILE: do_reconcile,
-        work.LOOK: do_look,
-        work.PRINT: do_print,
-        work.MAIL: do_mail,
+        work.RECONCILE: _patient(do_reconcile),
+        work.LOOK: _patient(do_look),
+        work.PRINT: _patient(do_print),
+        work.MAIL: _patient(do_mail),
     }
+
+
+def _patient(handler: Handler) -> Handler:
+    """Return the handler whose work waits, instead of dying, while the credentials of the PMS cannot be read."""
+
+    async def handle(job: Job) -> Outcome[Any]:
+        try:
+            return await handler(job)
+        except SecretUnreadable as error:
+            return Later(error.detail, _UNREADABLE_WAIT, error.code)
+
+    return handle
 
 
 def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:

@@ -13,6 +13,7 @@ from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.pages_words import Line, as_seen, at_start, lines, pms_name
 from innkeeper.room_charge.tables import PostingStatus
+from innkeeper.storage.secrets import SecretUnreadable
 from innkeeper.web.overview import Figure, Provider, Row, Section, Stuck
 from innkeeper.web.pages import Money, money
 from innkeeper.web.status import State
@@ -27,8 +28,10 @@ def provider(systems: Systems) -> Provider:
     async def load(session: AsyncSession, property_id: UUID, caller: Caller) -> Section | None:
         try:
             link = await systems.link(property_id)
-        except Refusal as refusal:
-            return Section("room-charge", "Room charge", State.REFUSED, f"{refusal.detail} {refusal.action}.")
+        except (Refusal, SecretUnreadable) as refusal:
+            return Section(
+                "room-charge", "Room charge", State.REFUSED, f"{refusal.detail} {refusal.action.rstrip('.')}."
+            )
         return await _section(session, link, caller)
 
     return Provider("room-charge", "Room charge", load)

@@ -15,6 +15,7 @@ from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.option_fields import CONNECTION, CREDENTIALS, EXTRA, GROUPS, OTHER_CREDENTIALS, PMS_NAMES
 from innkeeper.room_charge.schemas import ConfigIn
 from innkeeper.room_charge.settings import BLOCKS, PMS_TYPES
+from innkeeper.storage.secrets import SecretUnreadable
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.settings_forms import Field, Filled, body_of, lines_of, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
@@ -67,9 +68,14 @@ async def _kept_credentials(request: Request, property_id: UUID, values: Mapping
     """Return the credentials that are kept, as long as they are for the same system: so one of them can be changed."""
     systems = systems_of(request)
     async with systems.database.read() as session:
-        known = systems.connection_of(await repository.config(session, property_id))
-    same = (known["pms_type"], known["api_url"]) == (values["connection.pms_type"], values["connection.api_url"])
-    return dict(known.get("credentials") or {}) if same else {}
+        row = await repository.config(session, property_id)
+    known = systems.block_of(row)
+    if (known["pms_type"], known["api_url"]) != (values["connection.pms_type"], values["connection.api_url"]):
+        return {}
+    try:
+        return systems.credentials_of(row)
+    except SecretUnreadable:
+        return {}
 
 
 def asked(values: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
