@@ -131,8 +131,8 @@ async def test_a_cancelled_reservation_is_taken_again_only_by_saying_so(hotel: H
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"check_out": str(day(1))}, "rooms[0].check_out"),
-        ({"check_out": str(day(900))}, "rooms[0].check_out"),
+        ({"check_out": str(day(1))}, "check_out"),
+        ({"check_out": str(day(900))}, "check_out"),
         ({"check_in": "2030-02-30"}, "check_in"),
         ({"check_in": None}, "check_in"),
         ({"currency": "XYZ"}, "currency"),
@@ -366,3 +366,63 @@ async def test_a_waiter_and_a_stranger_read_nothing_of_the_house(hotel: Hotel, i
         await waiter.call("GET", path, 403)
         assert (await waiter.client.get(f"/api{path}", headers={"Authorization": ""})).status_code == 401
     await waiter.client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/reservations?status=bogus", "status[0]"),
+        ("/reservations?from=2030-06-09&to=2030-06-08", "to"),
+        ("/reservations?arrival_from=2030-06-09&arrival_to=2030-06-08", "arrival_to"),
+        ("/reservations?departure_from=2030-06-09&departure_to=2030-06-08", "departure_to"),
+        ("/maintenance?start=2030-06-09&end=2030-06-08", "end"),
+        ("/maintenance?start=2030-06-09&end=2030-06-09", "end"),
+    ],
+)
+async def test_filter_that_nothing_could_pass_is_refused_instead_of_an_empty_list(
+    desk: Desk, path: str, field: str
+) -> None:
+    problem = await desk.call("GET", path, 422)
+    assert [each["field"] for each in problem["errors"]] == [field]
+
+
+async def test_reversed_dates_are_told_where_they_were_sent(hotel: Hotel, desk: Desk) -> None:
+    problem = await desk.call("POST", "/reservations", 422, json=booking(hotel, 3, 1))
+    assert [each["field"] for each in problem["errors"]] == ["check_out"]
+    made = await desk.call("POST", "/reservations", 201, json=booking(hotel, 1, 3))
+    change = {"check_out": str(day(0))}
+    problem = await desk.call("PUT", f"/reservations/{made['id']}", 422, json=change)
+    assert [each["field"] for each in problem["errors"]] == ["check_out"]
+    of_a_room = booking(hotel, 1, 3)
+    of_a_room["rooms"][0] |= {"check_in": str(day(3)), "check_out": str(day(1))}
+    problem = await desk.call("POST", "/reservations", 422, json=of_a_room)
+    assert [each["field"] for each in problem["errors"]] == ["rooms[0].check_out"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("tax_rate", "1000", "The tax is a percentage from 0 to below 100."),
+        ("tax_rate", "1.23456", "This has too many decimal places; 4 is the most."),
+        ("check_in_time", "25:00", "This must be a time of day like 15:00."),
+    ],
+)
+async def test_wrong_value_of_the_property_is_told_in_words(admin: Desk, field: str, value: str, words: str) -> None:
+    problem = await admin.call("PUT", "/property", 422, json={field: value})
+    assert problem["errors"] == [{"field": field, "message": words}]
+
+
+async def test_number_that_is_too_large_is_told_as_that(hotel: Hotel, admin: Desk) -> None:
+    rates = {"room_type_id": str(hotel.double), "start": str(day(1)), "end": str(day(2))}
+    problem = await admin.call("PUT", "/rates", 422, json={**rates, "min_stay": 99999999999})
+    assert problem["errors"] == [{"field": "min_stay", "message": "A stay is at least 1 night and at most 730."}]
+    problem = await admin.call("PUT", "/rates", 422, json={**rates, "price": "99999999999999.00"})
+    assert problem["detail"] == "99999999999999.00 is more than can be kept; 999999999999.99 is the most."
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name": ' + b"[" * 100_000, b'{"name": "\xff"}', b'{"notes": ' + b"1" * 5000 + b"}"]
+)
+async def test_body_that_cannot_be_read_is_invalid_input(desk: Desk, body: bytes) -> None:
+    problem = await desk.call("POST", "/guests", 422, content=body, headers={"Content-Type": "application/json"})
+    assert [each["field"] for each in problem["errors"]] == ["body"]

@@ -33,7 +33,10 @@ from innkeeper.channel_sync.schemas import (
     ConfigOut,
     CustomerMappingIn,
     CustomerMappingOut,
+    Direction,
     GoLiveIn,
+    MappingStatus,
+    Operation,
     Page,
     PushIn,
     QloAppsId,
@@ -332,7 +335,7 @@ async def reservation_mappings(
     property_id: PropertyId,
     limit: Limit = 100,
     offset: Offset = 0,
-    status: str | None = None,
+    status: MappingStatus | None = None,
     has_conflict: bool | None = None,
 ) -> Page[ReservationMappingOut]:
     """Which reservation is which booking."""
@@ -489,8 +492,8 @@ async def sync_logs(
     limit: Limit = 100,
     offset: Offset = 0,
     success: bool | None = None,
-    direction: str | None = None,
-    operation: str | None = None,
+    direction: Direction | None = None,
+    operation: Operation | None = None,
     reservation_id: UUID | None = None,
     qloapps_id: QloAppsId | None = None,
 ) -> Page[SyncLogOut]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
@@ -14,7 +14,7 @@ from innkeeper.channel_sync import api, repository, runs
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Notice, Offset, Pager, draw, go
 from innkeeper.channel_sync.room_types import DIRECTIONS, Suggestion, suggest
-from innkeeper.channel_sync.schemas import CustomerMappingIn, CustomerMappingOut, RoomTypeMappingIn
+from innkeeper.channel_sync.schemas import CustomerMappingIn, CustomerMappingOut, MappingStatus, RoomTypeMappingIn
 from innkeeper.channel_sync.tables import RoomTypeMapping
 from innkeeper.domain.channel import ChannelRoomType
 from innkeeper.domain.errors import Invalid, NotFound
@@ -177,7 +177,7 @@ async def reservations(
     offset: Offset = 0,
 ) -> HTMLResponse:
     """Show which reservation is which booking there."""
-    chosen = status if status in MAPPING_STATES else None
+    chosen = cast(MappingStatus, status) if status in MAPPING_STATES else None
     page = await api.reservation_mappings(request, caller, hotel.id, limit=PAGE, offset=offset, status=chosen)
     async with channels_of(request).database.read() as session:
         names = await repository.confirmations(session, [item.local_reservation_id for item in page.items])

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,11 @@ Item = TypeVar("Item")
 
 #: A number that QloApps gives to an order, a product or a hotel.
 QloAppsId = Annotated[int, Field(ge=1, le=LARGEST)]
+
+#: The words that a list can be narrowed by.
+MappingStatus = Literal["pending", "synced", "partial", "in_doubt", "refused", "gone"]
+Direction = Literal["inbound", "outbound"]
+Operation = Literal["create", "update", "delete", "skip", "conflict"]
 
 
 class Page(BaseModel, Generic[Item]):

@@ -13,6 +13,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import Db, IfMatch, Limit, Offset, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
+from innkeeper.domain.stay import StayStatus
 from innkeeper.house import (
     api_day,
     api_folios,
@@ -231,6 +232,7 @@ async def list_maintenance(
     offset: Offset = 0,
 ) -> Page[MaintenanceOut]:
     """Return maintenance that touches the nights from `start` to `end` (exclusive)."""
+    _in_order(start, end, "end", ends_after=True)
     async with database.read() as session:
         found, total = await repository.page_of_maintenance(session, property_id, limit, offset, start, end)
     return Page(items=[MaintenanceOut.of(work) for work in found], total=total, limit=limit, offset=offset)
@@ -394,7 +396,7 @@ async def list_reservations(
     database: Db,
     property_id: PropertyId,
     _caller: FrontDesk,
-    status: Annotated[list[str] | None, Query(description="One or several states.")] = None,
+    status: Annotated[list[StayStatus] | None, Query(description="One or several states.")] = None,
     start: Annotated[date | None, Query(alias="from", description="Stays that are not over by this date.")] = None,
     to: Annotated[date | None, Query(description="Stays that have begun by this date.")] = None,
     arrival_from: date | None = None,
@@ -408,6 +410,9 @@ async def list_reservations(
     offset: Offset = 0,
 ) -> Page[ReservationOut]:
     """Return the reservations by arrival. Dates include both ends."""
+    _in_order(start, to, "to")
+    _in_order(arrival_from, arrival_to, "arrival_to")
+    _in_order(departure_from, departure_to, "departure_to")
     async with database.read() as session:
         found, total = await repository.page_of_reservations(
             session,
@@ -627,6 +632,14 @@ def _window(start: date | None, end: date | None, today: date) -> tuple[date, da
     if (last - first).days > LONGEST_WINDOW:
         raise Invalid.field("end", f"At most {LONGEST_WINDOW} nights are told at once.")
     return first, last
+
+
+def _in_order(first: date | None, last: date | None, field: str, *, ends_after: bool = False) -> None:
+    """Raises Invalid, naming `field`, for a filter that ends before it begins; with `ends_after`, where it begins."""
+    if first is not None and last is not None and (last < first or (ends_after and last == first)):
+        raise Invalid.field(
+            field, f"The end {last} must {'be after' if ends_after else 'not be before'} the start {first}."
+        )
 
 
 def _given(body: BaseModel) -> dict[str, Any]:

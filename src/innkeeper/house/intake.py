@@ -71,6 +71,8 @@ async def new_reservation(
         if room.status not in (None, StayStatus.CONFIRMED):
             errors.add(f"rooms[{position}].status", "A room of a new reservation is Confirmed.")
     errors.raise_any()
+    if body.check_in is not None and body.check_out is not None:
+        Stay.checked(body.check_in, body.check_out)
     currency = check_currency(body.currency) if body.currency else house.currency
     rooms = await _rooms(session, house, body.rooms or [], (body.check_in, body.check_out), currency)
     return ReservationDraft(
@@ -97,6 +99,8 @@ async def changed_reservation(
     currency = check_currency(body.currency) if body.currency else before.currency
     reopen = _wants_reopened(body, reservation)
     dates = (body.check_in or reservation.check_in, body.check_out or reservation.check_out)
+    if body.check_in is not None or body.check_out is not None:
+        Stay.checked(*dates)
     rows = {row.id: row for row in reservation.rooms}
     if body.rooms is None:
         rooms = [_moved(room, reservation, dates) for room in before.rooms]

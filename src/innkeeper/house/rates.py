@@ -167,9 +167,9 @@ def _check(house: Property, start: date, end: date, values: Mapping[str, Any]) -
     elif price is not None and price != quantize(price, house.currency):
         errors.add("price", f"This has more decimal places than {house.currency} has.")
     if (shortest := values.get("min_stay")) is not None and not 1 <= shortest <= MAX_NIGHTS:
-        errors.add("min_stay", "A stay is at least 1 night.")
+        errors.add("min_stay", f"A stay is at least 1 night and at most {MAX_NIGHTS}.")
     if (longest := values.get("max_stay")) is not None and not 0 <= longest <= MAX_NIGHTS:
-        errors.add("max_stay", "The longest stay in nights, 0 for no limit.")
+        errors.add("max_stay", f"The longest stay in nights, up to {MAX_NIGHTS}; 0 for no limit.")
     if "closed" in values and values["closed"] is None:
         errors.add("closed", "Say true or false.")
     errors.raise_any()

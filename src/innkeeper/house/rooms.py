@@ -235,7 +235,7 @@ def _check_type(kind: RoomType, house: Property) -> None:
     if shortest < 1 or shortest > 730:
         errors.add("min_stay", "A stay is at least 1 night and at most 730.")
     if longest < 0 or longest > 730 or 0 < longest < shortest:
-        errors.add("max_stay", "Not fewer nights than the minimum stay, and 0 for no limit.")
+        errors.add("max_stay", "Not fewer nights than the minimum stay and at most 730; 0 for no limit.")
     errors.raise_any()
 
 

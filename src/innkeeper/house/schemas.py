@@ -115,7 +115,7 @@ class PropertyIn(Body):
     confirm_business_date: StrictBool = Field(False, description="A business date that no night audit leads to.")
     night_audit_time: ClockTime | None = Field(None, description="When the day closes by itself; null: by a person.")
     tax_included: StrictBool | None = None
-    tax_rate: Decimal | None = Field(None, max_digits=6, decimal_places=4, description="Percent.")
+    tax_rate: Decimal | None = Field(None, decimal_places=4, description="Percent, from 0 to below 100.")
 
 
 class PropertyOut(BaseModel):

@@ -58,6 +58,12 @@ _PLAIN = {
     "bool_parsing": "This must be true or false.",
     "decimal_type": "This must be an amount, as text like 105.00.",
     "decimal_parsing": "This must be an amount, as text like 105.00.",
+    "decimal_max_digits": "This has too many digits; {max_digits} is the most.",
+    "decimal_max_places": "This has too many decimal places; {decimal_places} is the most.",
+    "decimal_whole_digits": "This is too large; {whole_digits} digits before the point is the most.",
+    "finite_number": "This must be a number.",
+    "time_type": "This must be a time of day like 15:00.",
+    "time_parsing": "This must be a time of day like 15:00.",
     "float_type": "This must be a number.",
     "float_parsing": "This must be a number.",
     "uuid_type": "This must be a UUID.",
@@ -81,6 +87,8 @@ _PLAIN = {
     "model_type": "This must be an object.",
     "model_attributes_type": "This must be a JSON object; send Content-Type: application/json.",
 }
+#: What reading a body as JSON ends in, besides a plain mistake in its signs; the framework makes a 400 of them.
+_UNREADABLE = (RecursionError, ValueError)
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie"})
 
 
@@ -161,6 +169,8 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+        if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, _UNREADABLE):
+            return answer(request, Invalid.field("body", "The body is nested too deep, or no JSON in UTF-8."))
         if wants_page(request):
             await recall_caller(request)
         return answer(request, _from_http(error), headers=dict(error.headers or {}))
