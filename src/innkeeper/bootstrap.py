@@ -256,7 +256,7 @@ async def charges_on_their_way(session: AsyncSession, property_id: UUID, reserva
     config = await charge_repository.config(session, property_id)
     if config is not None and config.pms_type != "house":
         return None
-    return await charge_repository.on_its_way(session, property_id, str(reservation_id), utc_now())
+    return await charge_repository.not_on_the_bill(session, property_id, str(reservation_id))
 
 
 async def day_hints(session: AsyncSession, property_id: UUID, day: date) -> Sequence[str]:

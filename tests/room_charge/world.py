@@ -139,14 +139,15 @@ class World:
     async def call(
         self, method: str, path: str, json: Any = None, *, role: Role | None = Role.SERVER, **options: Any
     ) -> httpx2.Response:
-        """Make a request as somebody with this role."""
+        """Make a request as somebody with this role, to an address of room charge unless another `under` is named."""
         if role is not None and role not in self.tokens:
             _, self.tokens[role] = await Tokens(self.database).create(Caller.system(), role.value, role)
         headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
         headers |= options.pop("headers", {})
+        under = options.pop("under", "/api/pms")
         transport = httpx2.ASGITransport(app=self.app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://inn.test", timeout=60) as client:
-            return await client.request(method, f"/api/pms{path}", json=json, headers=headers, **options)
+            return await client.request(method, f"{under}{path}", json=json, headers=headers, **options)
 
     async def post(self, body: dict[str, Any] | None = None, *, role: Role = Role.SERVER, **changes: Any) -> Any:
         """Post a check."""

@@ -220,6 +220,29 @@ async def test_what_is_on_its_way_from_the_outlets_stands_by_the_bill_where_some
     assert "€17.50 from the outlets, not on the bill yet" in page
 
 
+async def test_a_check_out_with_charges_on_their_way_offers_a_manager_to_do_without_them(house: House) -> None:
+    stay = await house.hotel.book(house.hotel.room(0, 1, amount=Decimal("90.00")))
+    await house.hotel.do(reservations.check_in, stay)
+
+    async def coming(_session: AsyncSession, _property_id: UUID, _reservation_id: UUID) -> Decimal | None:
+        return Decimal("17.50")
+
+    house.inn.app.state.charges_on_their_way = coming
+    path, act = f"/house/reservations/{stay.id}/check-out", {"version": 2, "from": "today"}
+    async with house.desk() as desk, house.desk(Role.MANAGER) as manager:
+        page = words_of(await desk.send(path, act, 409))
+        assert "17.50 EUR from the outlets are on their way" in page
+        assert "Check out without them" not in page
+        asked = await manager.send(path, act, 409)
+        assert "Check out without them" in asked
+        both = await manager.send(path, {**act, "leave_charges": "yes"}, 409)
+        assert "leave the bill open" in both, "it is still to be paid"
+        assert fields_of(both)["leave_charges"] == "yes", "what was decided before is not asked again"
+        await desk.send(path, {**act, "leave_charges": "yes"}, 403)
+        await manager.send(path, {**act, "leave_charges": "yes", "leave_open": "yes"})
+    assert (await house.hotel.load(stay)).status == "Checked-out"
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

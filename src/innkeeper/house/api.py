@@ -1,6 +1,8 @@
 """The routes of the house."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import Db, IfMatch, Limit, Offset, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import Invalid, NotFound
+from innkeeper.domain.money import format_amount
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import (
     api_day,
@@ -28,6 +31,7 @@ from innkeeper.house import (
     reservations,
     rooms,
 )
+from innkeeper.house.on_their_way import OnTheirWay
 from innkeeper.house.schemas import (
     CheckIn,
     CheckOut,
@@ -563,14 +567,19 @@ async def check_out(
     database: Db,
     property_id: PropertyId,
     caller: FrontDesk,
+    on_their_way: OnTheirWay,
     version: IfMatch,
     body: Annotated[CheckOut | None, Body()] = None,
 ) -> ReservationOut:
-    """Check guests out; 409 `BALANCE_DUE` or `FOLIO_NOT_EVEN` until the bill is even, or a manager leaves it open."""
+    """Check guests out; a manager may do it although something is open, which is noted.
+
+    409 `BALANCE_DUE` or `FOLIO_NOT_EVEN` until the bill is even, `CHARGES_PENDING` while charges are on their way.
+    """
     body = body or CheckOut()
-    if body.leave_open:
+    if body.leave_open or body.leave_charges:
         caller.need(Role.MANAGER)
     async with database.write() as tx:
+        coming = await on_their_way(tx.session, property_id, reservation_id) or Decimal(0)
         left = await reservations.check_out(
             tx,
             property_id,
@@ -578,9 +587,13 @@ async def check_out(
             rooms=body.rooms,
             expected_version=version,
             leave_open=body.leave_open,
+            on_their_way=Decimal(0) if body.leave_charges else coming,
         )
         if body.leave_open:
             await _note(tx, caller, "folio.left_open", reservation_id, property_id)
+        if body.leave_charges and coming:
+            left_behind = {"on_its_way": format_amount(coming, left.currency), "currency": left.currency}
+            await _note(tx, caller, "folio.charges_left", reservation_id, property_id, left_behind)
     return _answer(left, response)
 
 
@@ -612,8 +625,15 @@ def _answer(reservation: Reservation, response: Response) -> ReservationOut:
     return ReservationOut.of(reservation)
 
 
-async def _note(tx: Tx, caller: Caller, action: str, reservation_id: UUID, property_id: UUID) -> None:
-    await audit.record(tx, caller, action, "reservation", reservation_id, property_id=property_id)
+async def _note(
+    tx: Tx,
+    caller: Caller,
+    action: str,
+    reservation_id: UUID,
+    property_id: UUID,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    await audit.record(tx, caller, action, "reservation", reservation_id, detail, property_id=property_id)
 
 
 async def _types(session: AsyncSession, property_id: UUID, room_type_id: UUID | None) -> dict[UUID, RoomType]:

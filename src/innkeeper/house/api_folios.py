@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
@@ -12,6 +13,7 @@ from innkeeper.access.roles import Role
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import check_currency, format_amount
 from innkeeper.house import folios, intake, reservations
+from innkeeper.house.on_their_way import ChargesOnTheirWay, OnTheirWay
 from innkeeper.house.schemas import FolioOut, PaymentIn, VoidIn
 from innkeeper.storage.database import Tx
 
@@ -22,15 +24,22 @@ Manager = Annotated[Caller, Depends(require(Role.MANAGER))]
 
 
 @router.get("", summary="Read the bill")
-async def read_folio(reservation_id: UUID, database: Db, property_id: PropertyId, _caller: FrontDesk) -> FolioOut:
-    """Return the lines, what check-out will add, the balance, and what is owed."""
+async def read_folio(
+    reservation_id: UUID, database: Db, property_id: PropertyId, _caller: FrontDesk, on_their_way: OnTheirWay
+) -> FolioOut:
+    """Return the lines, what check-out will add, the balance, what is owed, and what comes from the outlets."""
     async with database.read() as session:
-        return FolioOut.of(await folios.statement(session, property_id, reservation_id))
+        return await _bill(session, property_id, reservation_id, on_their_way)
 
 
 @router.post("/payments", status_code=201, summary="Take a payment")
 async def add_payment(
-    reservation_id: UUID, body: PaymentIn, database: Db, property_id: PropertyId, _caller: FrontDesk
+    reservation_id: UUID,
+    body: PaymentIn,
+    database: Db,
+    property_id: PropertyId,
+    _caller: FrontDesk,
+    on_their_way: OnTheirWay,
 ) -> FolioOut:
     """Note a payment; the same reference again notes it once. 409 `FOLIO_CLOSED` once it is settled."""
     async with database.write() as tx:
@@ -44,12 +53,17 @@ async def add_payment(
             method=body.method,
             reference=body.reference,
         )
-        return FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+        return await _bill(tx.session, property_id, reservation_id, on_their_way)
 
 
 @router.post("/refunds", status_code=201, summary="Pay back")
 async def pay_back(
-    reservation_id: UUID, body: PaymentIn, database: Db, property_id: PropertyId, caller: FrontDesk
+    reservation_id: UUID,
+    body: PaymentIn,
+    database: Db,
+    property_id: PropertyId,
+    caller: FrontDesk,
+    on_their_way: OnTheirWay,
 ) -> FolioOut:
     """Give back what was paid too much, at most that (409 `NO_CREDIT`); the same reference again notes it once."""
     async with database.write() as tx:
@@ -64,7 +78,7 @@ async def pay_back(
             method=body.method,
             reference=body.reference,
         )
-        bill = FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+        bill = await _bill(tx.session, property_id, reservation_id, on_their_way)
         if not known:
             told = {"line": str(line.id), "amount": format_amount(line.amount, currency), "method": body.method}
             await audit.record(
@@ -75,18 +89,31 @@ async def pay_back(
 
 @router.post("/lines/{line_id}/void", summary="Take a payment off")
 async def void_payment(
-    reservation_id: UUID, line_id: UUID, body: VoidIn, database: Db, property_id: PropertyId, caller: Manager
+    reservation_id: UUID,
+    line_id: UUID,
+    body: VoidIn,
+    database: Db,
+    property_id: PropertyId,
+    caller: Manager,
+    on_their_way: OnTheirWay,
 ) -> FolioOut:
     """Answer a payment that was noted wrongly by its opposite; a settled bill is open again by that."""
     async with database.write() as tx:
         void = await folios.void_payment(tx, property_id, reservation_id, line_id, reason=body.reason)
-        bill = FolioOut.of(await folios.statement(tx.session, property_id, reservation_id))
+        bill = await _bill(tx.session, property_id, reservation_id, on_their_way)
         if void is not None:
             told = {"line": str(line_id), "void": str(void.id), "reason": body.reason}
             await audit.record(
                 tx, caller, "folio.payment_voided", "reservation", reservation_id, told, property_id=property_id
             )
         return bill
+
+
+async def _bill(
+    session: AsyncSession, property_id: UUID, reservation_id: UUID, on_their_way: ChargesOnTheirWay
+) -> FolioOut:
+    bill = await folios.statement(session, property_id, reservation_id)
+    return FolioOut.of(bill, await on_their_way(session, property_id, reservation_id))
 
 
 async def _currency(tx: Tx, property_id: UUID, reservation_id: UUID, body: PaymentIn) -> str:

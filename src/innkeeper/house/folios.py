@@ -276,14 +276,23 @@ async def statement(session: AsyncSession, property_id: UUID, reservation_id: UU
 
 
 async def post_stay(
-    tx: Tx, house: Property, reservation: Reservation, *, leave_open: bool, booked: Mapping[UUID, date] | None = None
+    tx: Tx,
+    house: Property,
+    reservation: Reservation,
+    *,
+    leave_open: bool,
+    on_their_way: Decimal,
+    booked: Mapping[UUID, date] | None = None,
 ) -> None:
     """Write what the rooms that have checked out cost, and close the folio when they all have.
 
     `booked` is until when each room was booked, where its guest leaves before. Raises Conflict when the last one leaves
-    with something to pay (`BALANCE_DUE`) or to get back (`FOLIO_NOT_EVEN`), unless `leave_open`.
+    while charges are on their way to it (`CHARGES_PENDING`), and with something to pay (`BALANCE_DUE`) or to get back
+    (`FOLIO_NOT_EVEN`), unless `leave_open`.
     """
     final = reservation.status == StayStatus.CHECKED_OUT
+    if final and on_their_way:  # before the balance, which they are going to change
+        raise _pending(reservation, on_their_way)
     staying = {f"accommodation:{row.id}" for row in reservation.rooms if row.status != StayStatus.CHECKED_OUT}
     folio = await _folio(tx, house, reservation)
     posted = {line.reference for line in await folio_repository.folio_lines(tx.session, folio.id)}
@@ -442,6 +451,17 @@ async def _add(tx: Tx, house: Property, folio: Folio, line: FolioLine) -> FolioL
     except IntegrityError:
         raise _used(line.reference) from None
     return line
+
+
+def _pending(reservation: Reservation, on_their_way: Decimal) -> Conflict:
+    coming = f"{format_amount(on_their_way, reservation.currency)} {reservation.currency}"
+    return Conflict(
+        f"{coming} from the outlets are on their way to the folio of {reservation.confirmation}.",
+        code="CHARGES_PENDING",
+        action="Have them posted or taken off under Postings first; a manager can check the guest out without them "
+        'with "leave_charges": true.',
+        errors=[FieldError("on_its_way", coming)],
+    )
 
 
 def _closed(confirmation: str, kind: str = "charge") -> Conflict:

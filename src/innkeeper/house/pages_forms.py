@@ -40,6 +40,10 @@ _SAID = {
     "NOT_AVAILABLE": (None, "Choose other nights or another room type. A manager may overbook."),
     "BALANCE_DUE": (None, "Take the payment first. A manager may let the guest go with the bill open."),
     "FOLIO_NOT_EVEN": (None, "Pay it back first. A manager may let the guest go with the bill open."),
+    "CHARGES_PENDING": (
+        None,
+        "Have them posted or taken off under Postings first. A manager may let the guest go without them.",
+    ),
     "CANCELLED": (None, "Take it again first, if it was cancelled by mistake."),
 }
 

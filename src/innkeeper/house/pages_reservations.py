@@ -3,29 +3,24 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db, Offset
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import api, api_folios, folios, guests, pages_day, properties, repository
+from innkeeper.house.on_their_way import asked_of
 from innkeeper.house.pages_day import Days
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, filled, whole
 from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn, UndoCheckIn, VoidIn
 from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/reservations", include_in_schema=False)
-
-#: Tells the sum of what is still on its way from the outlets to a reservation's bill, None where the outlets charge
-#: another system. The house knows no outlets; whoever does puts this under `app.state.charges_on_their_way`.
-ChargesOnTheirWay = Callable[[AsyncSession, UUID, UUID], Awaitable[Decimal | None]]
 
 _PAGE = 50
 _HISTORY = 30
@@ -125,12 +120,15 @@ async def undo_check_in(
 async def check_out(
     request: Request, reservation_id: UUID, caller: CurrentFrontDesk, hotel: Hotel, database: Db, fields: Fields
 ) -> Response:
-    """Check out all who are in house; a manager may leave the bill open."""
+    """Check out all who are in house; a manager may leave the bill open, and charges that are on their way."""
 
     async def act() -> None:
         version = whole(fields.get("version"), "version")
-        body = CheckOut(leave_open=fields.get("leave_open") == "yes")
-        await api.check_out(reservation_id, Response(), database, hotel.id, caller, version, body)
+        body = CheckOut(
+            leave_open=fields.get("leave_open") == "yes", leave_charges=fields.get("leave_charges") == "yes"
+        )
+        asks = asked_of(request)
+        await api.check_out(reservation_id, Response(), database, hotel.id, caller, asks, version, body)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "checked-out", act)
 
@@ -172,7 +170,8 @@ async def take_payment(
         values = filled({name: fields.get(name, "") for name in ("amount", "method", "reference")})
         if "amount" not in values:
             raise Invalid.field("amount", "Say how much the guest pays.")
-        await api_folios.add_payment(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller)
+        asks = asked_of(request)
+        await api_folios.add_payment(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller, asks)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "paid", act)
 
@@ -187,7 +186,8 @@ async def pay_back(
         values = filled({name: fields.get(name, "") for name in ("amount", "method", "reference")})
         if "amount" not in values:
             raise Invalid.field("amount", "Say how much the guest gets back.")
-        await api_folios.pay_back(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller)
+        asks = asked_of(request)
+        await api_folios.pay_back(reservation_id, body_of(PaymentIn, values), database, hotel.id, caller, asks)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "paid-back", act)
 
@@ -208,7 +208,7 @@ async def void_payment(
         if not fields.get("reason"):
             raise Invalid.field("reason", "Say why the payment is taken off.")
         body = body_of(VoidIn, {"reason": fields["reason"]})
-        await api_folios.void_payment(reservation_id, line_id, body, database, hotel.id, caller)
+        await api_folios.void_payment(reservation_id, line_id, body, database, hotel.id, caller, asked_of(request))
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "voided", act)
 
@@ -226,7 +226,7 @@ async def page(
     async with database.read() as session:
         bill = await folios.statement(session, property_id, reservation_id)
         steps = await repository.history(session, property_id, reservation_id, _HISTORY)
-        pending = await _on_their_way(request, session, property_id, reservation_id)
+        pending = await asked_of(request)(session, property_id, reservation_id)
     voided = {line.voids_id for line in bill.lines if line.voids_id}
     return draw(
         request,
@@ -244,13 +244,6 @@ async def page(
     )
 
 
-async def _on_their_way(
-    request: Request, session: AsyncSession, property_id: UUID, reservation_id: UUID
-) -> Decimal | None:
-    ask: ChargesOnTheirWay | None = getattr(request.app.state, "charges_on_their_way", None)
-    return await ask(session, property_id, reservation_id) if ask is not None else None
-
-
 async def _acted(
     request: Request,
     database: Db,
@@ -266,7 +259,7 @@ async def _acted(
         await act()
     except InnkeeperError as error:
         trouble = Trouble.of(error)
-        if from_today and trouble.code not in ("BALANCE_DUE", "FOLIO_NOT_EVEN"):
+        if from_today and trouble.code not in ("BALANCE_DUE", "FOLIO_NOT_EVEN", "CHARGES_PENDING"):
             return await pages_day.page(request, database, property_id, trouble=trouble)
         return await page(request, database, property_id, reservation_id, typed=fields, trouble=trouble)
     address = f"/house/today?of={reservation_id}&" if from_today else f"/house/reservations/{reservation_id}?"

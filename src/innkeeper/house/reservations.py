@@ -22,6 +22,8 @@ HOUSE = "house"
 #: The guest of a room did not come.
 NO_SHOW_FLAG = "no_show"
 
+_NOTHING = Decimal(0)
+
 
 async def create(
     tx: Tx,
@@ -209,11 +211,13 @@ async def check_out(
     expected_version: int | None = None,
     origin: str = "house",
     leave_open: bool = False,
+    on_their_way: Decimal = _NOTHING,
 ) -> Reservation:
     """Check guests out, all who are in house or those of `rooms`; the nights after the business date are free again.
 
-    What the rooms cost goes onto the folio. When the last guest leaves, the folio must be even, unless `leave_open`.
-    Raises NotFound, StaleVersion, Invalid, Conflict (`NOTHING_TO_CHECK_OUT`, `BALANCE_DUE`, `FOLIO_NOT_EVEN`).
+    What the rooms cost goes onto the folio. When the last guest leaves, the folio must be even, unless `leave_open`,
+    and nothing may be `on_their_way` to it from the outlets. Raises NotFound, StaleVersion, Invalid, Conflict
+    (`NOTHING_TO_CHECK_OUT`, `BALANCE_DUE`, `FOLIO_NOT_EVEN`, `CHARGES_PENDING`).
     """
     house = await properties.get(tx.session, property_id)
     reservation = await _held(tx.session, property_id, reservation_id, (), expected_version)
@@ -233,7 +237,7 @@ async def check_out(
     ]
     booked = {room.id: room.check_out for room in reservation.rooms}
     reservation = await _act(tx, house, reservation, drafts, origin)
-    await folios.post_stay(tx, house, reservation, leave_open=leave_open, booked=booked)
+    await folios.post_stay(tx, house, reservation, leave_open=leave_open, on_their_way=on_their_way, booked=booked)
     return reservation
 
 

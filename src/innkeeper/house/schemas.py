@@ -595,10 +595,11 @@ class UndoCheckIn(Body):
 
 
 class CheckOut(Body):
-    """Rooms that leave, by their ids; all when left out. A manager may leave the folio open."""
+    """Rooms that leave, by their ids; all when left out. A manager may leave the folio open, and charges behind."""
 
     rooms: list[UUID] | None = Field(None, max_length=100)
     leave_open: StrictBool = False
+    leave_charges: StrictBool = False
 
 
 class PaymentIn(Body):
@@ -656,7 +657,10 @@ class ProjectedOut(BaseModel):
 
 
 class FolioOut(BaseModel):
-    """The bill. `balance` sums the lines; `due` is what is owed at check-out, projected lines included."""
+    """The bill. `balance` sums the lines; `due` is what is owed at check-out, projected lines included.
+
+    `on_its_way` is what the outlets have charged and the bill does not hold yet; None where they charge another system.
+    """
 
     reservation_id: UUID
     confirmation: str
@@ -667,10 +671,11 @@ class FolioOut(BaseModel):
     balance: str
     prepaid_amount: str
     due: str
+    on_its_way: str | None
     closed_at: datetime | None
 
     @classmethod
-    def of(cls, bill: folios.Statement) -> "FolioOut":
+    def of(cls, bill: folios.Statement, on_its_way: Decimal | None = None) -> "FolioOut":
         """Return the bill as the API shows it."""
         currency = bill.reservation.currency
         return cls(
@@ -686,5 +691,6 @@ class FolioOut(BaseModel):
             balance=format_amount(bill.balance, currency),
             prepaid_amount=format_amount(bill.reservation.prepaid_amount, currency),
             due=format_amount(bill.due, currency),
+            on_its_way=None if on_its_way is None else format_amount(on_its_way, currency),
             closed_at=bill.folio.closed_at if bill.folio else None,
         )

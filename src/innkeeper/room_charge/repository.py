@@ -133,6 +133,20 @@ async def on_its_way(
     return sum(await session.scalars(_ON_ITS_WAY, values), Decimal(0))
 
 
+async def not_on_the_bill(session: AsyncSession, property_id: UUID, reservation_id: str) -> Decimal:
+    """Return the sum of a guest's charges that are to come on the bill yet: by themselves, or once a person decides."""
+    waits_for_person = (
+        select(QueueEntry.id)
+        .where(QueueEntry.room_charge_id == RoomCharge.id, QueueEntry.completed_at.is_(None))
+        .exists()
+    )
+    failed = (RoomCharge.posting_status == PostingStatus.FAILED.value) & waits_for_person
+    query = select(RoomCharge.total).where(
+        RoomCharge.property_id == property_id, RoomCharge.reservation_id == reservation_id, or_(_WAITING, failed)
+    )
+    return sum(await session.scalars(query), Decimal(0))
+
+
 async def charged(session: AsyncSession, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:
     """Return the sum of a guest's charges posted before that instant, for a PMS that tells no balance."""
     values = {"of": property_id, "reservation_id": reservation_id, "before": before}
