@@ -15,7 +15,7 @@ from innkeeper.channel_sync.settings import findings as channel_findings
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
-from innkeeper.room_charge import evidence, mailing
+from innkeeper.room_charge import evidence, mailing, seals
 from innkeeper.room_charge.config import findings as charge_findings
 from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
@@ -24,6 +24,9 @@ from innkeeper.storage.secrets import SecretUnreadable
 from innkeeper.telemetry import alerts
 
 OK, WARNING, FAILED, OFF = "ok", "warning", "failed", "off"
+
+#: Faults of the seals that are named one by one.
+_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ async def examine(settings: Settings, property_id: UUID) -> list[Finding]:
         if database.state != FAILED:
             found.append(await _trail(container))
             found += await _signed(container)
+            found.append(await _seals(container))
         found.append(await _broker(settings))
         found.append(await _mail(container))
         if database.state != FAILED:
@@ -105,6 +109,16 @@ async def _signed(container: bootstrap.Container) -> list[Finding]:
     for name, verified, fine in told:
         found += [Finding(name, FAILED, fault) for fault in verified.faults] or [Finding(name, OK, fine)]
     return found
+
+
+async def _seals(container: bootstrap.Container) -> Finding:
+    async with container.database.read() as session:
+        report = await seals.verify(session)
+    if not report.faults:
+        return Finding("charges", OK, f"All {report.attempts} sealed attempts and their charges are as they were.")
+    more = len(report.faults) - _NAMED
+    words = [*report.faults[:_NAMED], f"And {more} more." if more > 0 else ""]
+    return Finding("charges", FAILED, " ".join(filter(None, words)))
 
 
 async def _broker(settings: Settings) -> Finding:

@@ -103,7 +103,7 @@ async def test_doctor_knows_the_pms_by_name_and_finds_a_code_that_it_does_not_ha
     code, text = await hotel.run("doctor")
     assert code == 0, text
     assert "PMS: ok: OPERA Cloud of Sandbox Hotel, version 25.5.0.0, answers." in text.splitlines()
-    for name in ("audit trail", "signed days", "signatures"):
+    for name in ("audit trail", "signed days", "signatures", "charges"):
         assert any(line.startswith(f"{name}: ok: ") for line in text.splitlines())
     await hotel.connect(hotel.url, tip="4711")
     code, text = await hotel.run("doctor")

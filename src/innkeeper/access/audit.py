@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -87,6 +87,11 @@ async def record(
         await repository.append_to_chain(tx.session, entry)
 
     tx.before_commit(append)
+
+
+async def entries(session: AsyncSession, entity_type: str, after: int = 0) -> Sequence[AuditRow]:
+    """Return the next entries about a kind of thing, of all properties, oldest first; none when there are no more."""
+    return await repository.audit_about(session, entity_type, after, _PAGE)
 
 
 def digest(entry: AuditRow) -> str:

@@ -198,6 +198,12 @@ async def audit_of(session: AsyncSession, entity_type: str, action: str) -> Sequ
     return (await session.scalars(query.order_by(AuditRow.id))).all()
 
 
+async def audit_about(session: AsyncSession, entity_type: str, after: int, limit: int) -> Sequence[AuditRow]:
+    """Return the next entries about a kind of thing after the one with that id, oldest first."""
+    query = select(AuditRow).where(AuditRow.entity_type == entity_type, AuditRow.id > after)
+    return (await session.scalars(query.order_by(AuditRow.id).limit(limit))).all()
+
+
 async def audit_page(
     session: AsyncSession,
     properties: Sequence[UUID],

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 #: The property that exists without being set up; a hotel with one house never has to name it.
@@ -17,3 +18,9 @@ def new_id() -> UUID:
     value[6] = (value[6] & 0x0F) | 0x70
     value[8] = (value[8] & 0x3F) | 0x80
     return UUID(bytes=bytes(value))
+
+
+def first_id_at(instant: datetime) -> UUID:
+    """Return what sorts before every identifier made at that instant or later, and after all made before."""
+    milliseconds = int(instant.timestamp() * 1000)
+    return UUID(bytes=milliseconds.to_bytes(6, "big") + b"\x70" + bytes(9))

@@ -16,7 +16,17 @@ from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
-from innkeeper.room_charge import doubles, evidence, excesses, lookup, reconciliation, repository, settings, work
+from innkeeper.room_charge import (
+    doubles,
+    evidence,
+    excesses,
+    lookup,
+    reconciliation,
+    repository,
+    seals,
+    settings,
+    work,
+)
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.errors import PmsAway
 from innkeeper.room_charge.reconciliation import Entry
@@ -190,6 +200,7 @@ async def _sign(tx: Tx, link: Link, caller: Caller, day: date, document: dict[st
     # in capitals, since the trail's redaction takes a hash in small letters for a key
     detail = {"date": day, "variance": document["variance"], "sha256": row.sha256.upper(), "note": note}
     await audit.record(tx, caller, "day.signed_off", "reconciliation", row.id, detail, property_id=link.property_id)
+    await work.queue_seal(tx, f"{link.property_id}:{day}", link.now() + seals.SETTLED_AFTER)
     return row
 
 

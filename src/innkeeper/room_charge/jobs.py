@@ -9,7 +9,7 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
-from innkeeper.room_charge import audit_day, delivery, queue, resolver, work
+from innkeeper.room_charge import audit_day, delivery, queue, resolver, seals, work
 from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.mailing import MailServer
 from innkeeper.storage.database import Tx
@@ -22,6 +22,8 @@ DUE_SECONDS = 5.0
 RECONCILE_SECONDS = 60.0
 #: Seconds between two looks whether the PMS holds a charge of the day twice.
 LOOK_SECONDS = 3600.0
+#: Seconds between two seals over what was charged and tried.
+SEAL_SECONDS = 300.0
 
 #: Seconds after which work that cannot read the credentials looks again, at first.
 _UNREADABLE_WAIT = 30.0
@@ -62,6 +64,9 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
         link = await systems.link(job.property_id)
         return await audit_day.by_itself(link, await link.business_date(), quiet=True)
 
+    async def do_seal(_job: Job) -> Outcome[Any]:
+        return Done(await seals.seal(systems.database, systems.clock))
+
     async def do_print(job: Job) -> Outcome[Any]:
         return await delivery.do_print(await systems.link(job.property_id), job)
 
@@ -74,6 +79,7 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
         work.ALERT: do_alert,
         work.RECONCILE: _patient(do_reconcile),
         work.LOOK: _patient(do_look),
+        work.SEAL: do_seal,
         work.PRINT: _patient(do_print),
         work.MAIL: _patient(do_mail),
     }
@@ -104,8 +110,12 @@ def timers(systems: Systems) -> Mapping[str, tuple[float, Any]]:
     async def look(tx: Tx) -> None:
         await audit_day.queue_looks(tx, systems)
 
+    async def seal(tx: Tx) -> None:
+        await work.queue_seal(tx)
+
     return {
         "room charges due": (DUE_SECONDS, bring_due),
         "reconciliation": (RECONCILE_SECONDS, reconcile),
         "room charges doubled": (LOOK_SECONDS, look),
+        "room charges sealed": (SEAL_SECONDS, seal),
     }

@@ -339,6 +339,20 @@ class RoomSighting(Base):
     status: Mapped[dict[str, Any]]
 
 
+class ChargeSeal(Keyed, Base):
+    """A batch of attempts and of the charges that they were for, whose SHA-256 an entry of the audit trail holds."""
+
+    __tablename__ = "charge_seals"
+    __table_args__ = (Index("ix_charge_seals_last_attempt", "last_attempt"),)
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
+    first_attempt: Mapped[UUID]
+    last_attempt: Mapped[UUID]
+    #: `attempts` and `charges`: the beginning of each row's hash by its id, to name the one that was changed.
+    rows: Mapped[dict[str, Any]]
+    sealed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class LocalProfile(Keyed, Timestamps, Base):
     """What the point of sale may know of a guest of the PMS; the fields that the property chose and no others."""
 

@@ -12,11 +12,12 @@ RECOVER = "room_charge.recover"
 ALERT = "room_charge.alert"
 RECONCILE = "room_charge.reconcile"
 LOOK = "room_charge.look"
+SEAL = "room_charge.seal"
 PRINT = "room_charge.print"
 MAIL = "room_charge.mail"
 
 #: Lower runs first: a charge overtakes a report.
-_PRIORITY = {SETTLE: 10, RECOVER: 15, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60}
+_PRIORITY = {SETTLE: 10, RECOVER: 15, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60, SEAL: 70}
 
 
 async def queue_settle(tx: Tx, property_id: UUID, charge_id: UUID, at: datetime | None = None) -> UUID:
@@ -73,6 +74,11 @@ async def queue_reconcile(tx: Tx, property_id: UUID, day: date) -> UUID:
 async def queue_look(tx: Tx, property_id: UUID) -> UUID:
     """Look whether the PMS holds a charge of its open day twice, and have it mended."""
     return await enqueue(tx, JobSpec(kind=LOOK, key="open day", property_id=property_id, priority=_PRIORITY[RECONCILE]))
+
+
+async def queue_seal(tx: Tx, key: str = "timer", at: datetime | None = None) -> UUID:
+    """Seal what was charged and tried, of all properties, in the audit trail."""
+    return await enqueue(tx, JobSpec(kind=SEAL, key=key, priority=_PRIORITY[SEAL], run_after=at))
 
 
 async def queue_print(tx: Tx, property_id: UUID, charge_id: UUID, until: datetime) -> UUID:
