@@ -10,7 +10,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.domain.charge import PmsFacts
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
-from innkeeper.room_charge import repository, settings, states, steps
+from innkeeper.room_charge import profiles, repository, settings, states, steps
 from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
@@ -39,6 +39,8 @@ async def save(
         if blocks:
             options = Options(**{name: blocks.get(name, getattr(options, name)) for name in BLOCKS})
             settings.apply(row, options)
+        if "guest_profile_sync" in blocks:
+            await profiles.forget_unwanted(tx.session, property_id, options.guest_profile_sync)
         if connection is not None:
             await _stay_while_charges_wait(tx, row, connection)
             _connect(systems.keyring, row, connection)

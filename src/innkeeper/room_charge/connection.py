@@ -19,6 +19,7 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.domain.outcome import Done
 from innkeeper.room_charge import repository, settings, work
 from innkeeper.room_charge.errors import Refusal
+from innkeeper.room_charge.profile_queue import ProfileQueue
 from innkeeper.room_charge.settings import Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.database import Database
@@ -120,6 +121,8 @@ class Systems:
         #: Who was seen in a room when that was last written down by this process.
         self.written: dict[tuple[UUID, str], RoomStatus] = {}
         self._afterwards: set[asyncio.Task[None]] = set()
+        #: Guests whose profiles shall come over.
+        self.profiles = ProfileQueue(database, clock)
         #: Charges that this process is posting at this moment.
         self.flights: dict[UUID, asyncio.Future[None]] = {}
 
@@ -252,6 +255,7 @@ class Systems:
 
     async def aclose(self) -> None:
         """Finish what was left for afterwards and close every connector."""
+        await self.profiles.aclose()
         if self._afterwards:
             await asyncio.wait(self._afterwards)
         for connector in (*(one for _, one in self._open.values()), *self._retired):

@@ -9,7 +9,7 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.domain.outcome import Done, Later, Outcome
 from innkeeper.jobs.queue import Job
 from innkeeper.jobs.worker import Handler
-from innkeeper.room_charge import audit_day, delivery, queue, resolver, seals, work
+from innkeeper.room_charge import audit_day, delivery, profiles, queue, resolver, seals, work
 from innkeeper.room_charge.connection import Systems
 from innkeeper.room_charge.mailing import MailServer
 from innkeeper.storage.database import Tx
@@ -67,6 +67,9 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
     async def do_seal(_job: Job) -> Outcome[Any]:
         return Done(await seals.seal(systems.database, systems.clock))
 
+    async def do_profile(job: Job) -> Outcome[Any]:
+        return await profiles.sync(await systems.link(job.property_id), job.payload["guest_id"])
+
     async def do_print(job: Job) -> Outcome[Any]:
         return await delivery.do_print(await systems.link(job.property_id), job)
 
@@ -80,6 +83,7 @@ def handlers(systems: Systems, alerts: Alerts, mail_server: MailServer | None = 
         work.RECONCILE: _patient(do_reconcile),
         work.LOOK: _patient(do_look),
         work.SEAL: do_seal,
+        work.PROFILE: _patient(do_profile),
         work.PRINT: _patient(do_print),
         work.MAIL: _patient(do_mail),
     }

@@ -1,6 +1,6 @@
 """Looks up who can be charged: by room, by key card, and for a check that is to be posted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -106,11 +106,13 @@ async def for_posting(link: Link, order: Order) -> Found:
         link.systems.remember(link.property_id, outcome.value)
         guest = policy.choose(outcome.value.guests, order.guest_id, order.reservation_id)
         if guest is not None:
+            _have_profiles(link, [guest])
             return Found(guest, outcome.value.looked_up_at)
     if order.reservation_id:
         moved = await link.connector.find_reservation(order.reservation_id)
         if isinstance(moved, Done) and order.guest_id in (None, moved.value.guest_id):
             await _check_moved(link, order, moved.value, before)
+            _have_profiles(link, [moved.value])
             return Found(moved.value, link.now())
         if isinstance(moved, Later | Unknown):
             return await _from_memory(link, order, moved.reason)
@@ -149,10 +151,17 @@ async def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:
     await steps.note_change(link, outcome)
     if isinstance(outcome, Done):
         sightings.keep(link, outcome.value)
+        _have_profiles(link, outcome.value.guests)
         return outcome.value
     if isinstance(outcome, Refused):
         refuse(outcome)
     raise PmsAway(outcome.reason)
+
+
+def _have_profiles(link: Link, guests: Sequence[InHouseGuest]) -> None:
+    options = link.options.guest_profile_sync
+    if options.enabled and options.create_local_profile:
+        link.systems.profiles.saw(link.property_id, [guest.guest_id for guest in guests])
 
 
 def refuse(outcome: Refused) -> NoReturn:

@@ -456,6 +456,28 @@ async def profile(session: AsyncSession, property_id: UUID, pms_guest_id: str) -
     )
 
 
+async def profiles_of_loyalty(
+    session: AsyncSession, property_id: UUID, loyalty_number: str, but: str
+) -> Sequence[LocalProfile]:
+    """Return the other profiles that are kept of who has this loyalty number, oldest first."""
+    query = select(LocalProfile).where(
+        LocalProfile.property_id == property_id,
+        LocalProfile.loyalty_number == loyalty_number,
+        LocalProfile.pms_guest_id != but,
+    )
+    return (await session.scalars(query.order_by(LocalProfile.id))).all()
+
+
+async def blank_profiles(session: AsyncSession, property_id: UUID, blanks: Mapping[str, Any]) -> None:
+    """Empty these fields of every profile that is kept."""
+    await session.execute(update(LocalProfile).where(LocalProfile.property_id == property_id).values(**blanks))
+
+
+async def delete_profiles(session: AsyncSession, property_id: UUID) -> None:
+    """Delete every profile that is kept."""
+    await session.execute(delete(LocalProfile).where(LocalProfile.property_id == property_id))
+
+
 async def _page(
     session: AsyncSession, query: Select[Any], order: Sequence[Any], limit: int, offset: int
 ) -> tuple[Sequence[Any], int]:

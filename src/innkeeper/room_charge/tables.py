@@ -357,7 +357,10 @@ class LocalProfile(Keyed, Timestamps, Base):
     """What the point of sale may know of a guest of the PMS; the fields that the property chose and no others."""
 
     __tablename__ = "guest_profiles"
-    __table_args__ = (UniqueConstraint("property_id", "pms_guest_id", name="uq_guest_profiles_pms_guest"),)
+    __table_args__ = (
+        UniqueConstraint("property_id", "pms_guest_id", name="uq_guest_profiles_pms_guest"),
+        Index("ix_guest_profiles_loyalty", "property_id", "loyalty_number"),
+    )
 
     property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"))
     pms_guest_id: Mapped[str] = mapped_column(String(100))

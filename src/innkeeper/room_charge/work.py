@@ -13,11 +13,12 @@ ALERT = "room_charge.alert"
 RECONCILE = "room_charge.reconcile"
 LOOK = "room_charge.look"
 SEAL = "room_charge.seal"
+PROFILE = "room_charge.profile"
 PRINT = "room_charge.print"
 MAIL = "room_charge.mail"
 
 #: Lower runs first: a charge overtakes a report.
-_PRIORITY = {SETTLE: 10, RECOVER: 15, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60, SEAL: 70}
+_PRIORITY = {SETTLE: 10, RECOVER: 15, PRINT: 20, ALERT: 40, MAIL: 50, RECONCILE: 60, SEAL: 70, PROFILE: 70}
 
 
 async def queue_settle(tx: Tx, property_id: UUID, charge_id: UUID, at: datetime | None = None) -> UUID:
@@ -79,6 +80,21 @@ async def queue_look(tx: Tx, property_id: UUID) -> UUID:
 async def queue_seal(tx: Tx, key: str = "timer", at: datetime | None = None) -> UUID:
     """Seal what was charged and tried, of all properties, in the audit trail."""
     return await enqueue(tx, JobSpec(kind=SEAL, key=key, priority=_PRIORITY[SEAL], run_after=at))
+
+
+async def queue_profiles(tx: Tx, guests: Iterable[tuple[UUID, str]]) -> None:
+    """Bring over the profiles of these guests, each given as (property, guest's id in the PMS)."""
+    specs = [
+        JobSpec(
+            kind=PROFILE,
+            key=guest_id,
+            property_id=property_id,
+            payload={"guest_id": guest_id},
+            priority=_PRIORITY[PROFILE],
+        )
+        for property_id, guest_id in guests
+    ]
+    await enqueue_all(tx, specs)
 
 
 async def queue_print(tx: Tx, property_id: UUID, charge_id: UUID, until: datetime) -> UUID:

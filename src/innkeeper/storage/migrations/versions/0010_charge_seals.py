@@ -1,4 +1,4 @@
-"""What was charged and tried, sealed in the audit trail batch by batch."""
+"""What was charged and tried, sealed in the audit trail batch by batch; guests' profiles by their loyalty number."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,4 +26,5 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_charge_seals")),
     )
+    op.create_index("ix_guest_profiles_loyalty", "guest_profiles", ["property_id", "loyalty_number"], unique=False)
     op.create_index("ix_charge_seals_last_attempt", "charge_seals", ["last_attempt"], unique=False)
