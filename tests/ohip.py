@@ -16,10 +16,11 @@ import jsonschema_rs
 
 from tests.shared_files import require_shared
 
-_FILES = ("oauth", "csh", "rsv", "crm", "fof")
+_FILES = ("oauth", "csh", "rsv", "crm", "fof", "fofcfg")
 
-#: getOperaHotelContext (entcfg.json) and getBusinessDate (bof.json) are in Oracle's repository and not in ../shared.
-NOT_HERE = ("/ent/config/v1/", "/bof/v1/")
+#: getOperaHotelContext (entcfg.json), getBusinessDate (bof.json) and getRoomTypes (rmcfg.json) are in Oracle's
+#: repository and not in ../shared.
+NOT_HERE = ("/ent/config/v1/", "/bof/v1/", "/rm/config/v1/")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from innkeeper.channel_sync.settings import findings as channel_findings
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
+from innkeeper.room_charge import config as charge_config
 from innkeeper.room_charge import evidence, mailing, seals
-from innkeeper.room_charge.config import findings as charge_findings
 from innkeeper.settings import Settings, WrongSettings
 from innkeeper.storage import migrate
 from innkeeper.storage.database import why
@@ -148,16 +148,16 @@ async def _pms(container: bootstrap.Container, property_id: UUID) -> list[Findin
         return [Finding("PMS", FAILED, f"{error.detail} {error.action}")]
     if not link.active:
         return [Finding("PMS", OFF, "Room charges are switched off.")]
-    codes = {code for outlet in link.outlets.values() for code in outlet.pms_codes.values() if code}
-    answer = await link.connector.describe(sorted(codes))
+    answer = await charge_config.describe(link)
     if not isinstance(answer, Done):
         words = (answer.message, answer.detail) if isinstance(answer, Refused) else (answer.reason,)
         return [Finding("PMS", FAILED, " ".join(filter(None, words)))]
     facts = answer.value
     version = f", version {facts.version}," if facts.version else ""
     found = [Finding("PMS", OK, f"{facts.system} of {facts.hotel}{version} answers.")]
-    state = FAILED if facts.unknown_codes else WARNING
-    return found + [Finding("PMS", state, sentence) for sentence in charge_findings(facts)]
+    faults = charge_config.faults(facts, link.hotel.currency)
+    found += [Finding("PMS", FAILED, sentence) for sentence in faults]
+    return found + [Finding("PMS", WARNING, sentence) for sentence in facts.warnings]
 
 
 async def _channel(container: bootstrap.Container, property_id: UUID) -> list[Finding]:

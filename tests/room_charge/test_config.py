@@ -1,9 +1,12 @@
 """The settings keep the specification's names, replace block by block, and never give a credential back."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from innkeeper.access.roles import Role
+from innkeeper.house.tables import Property
 from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.secrets import Keyring, new_key
 from tests.room_charge.world import CREDENTIALS, LONG, World
@@ -104,6 +107,25 @@ async def test_connection_test_says_who_answers_and_which_codes_are_wrong(world:
     world.opera.dial.set(maintenance=1.0)
     found = (await world.call("POST", "/test-connection", role=ADMIN)).json()
     assert (found["success"], found["code"]) == (False, "CONNECTION_FAILED")
+
+
+async def test_connection_test_finds_what_would_make_every_charge_fail(world: World) -> None:
+    async def tested() -> dict[str, Any]:
+        found: dict[str, Any] = (await world.call("POST", "/test-connection", role=ADMIN)).json()
+        return found
+
+    outlets = [{"code": "REST", "name": "R", "pms_codes": {"charge": "2000", "cashier": "54"}}]
+    await world.call("PUT", "/outlets", outlets, role=ADMIN)
+    found = await tested()
+    assert (found["success"], found["unknown_codes"]) == (False, []), "a cashier is no code of a charge"
+    assert "no active cashier 54" in found["message"]
+    world.opera.state.cashiers.add(54)
+    assert (await tested())["success"] is True
+    async with world.database.write() as tx:
+        await tx.session.execute(update(Property).values(currency="EUR"))
+    found = await tested()
+    assert (found["success"], found["currency"]) == (False, "USD")
+    assert "keeps its bills in USD and this property works in EUR" in found["message"]
 
 
 async def test_outlets_are_replaced_and_codes_are_their_own(world: World) -> None:

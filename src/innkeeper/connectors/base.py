@@ -201,8 +201,11 @@ class PmsConnector(Protocol):
         """How many requests have left since this connector was made."""
         ...
 
-    async def describe(self, codes: Collection[str] = ()) -> Outcome[PmsFacts]:
-        """Test the connection: credentials, hotel, rights, and which of the outlets' `codes` the PMS does not know."""
+    async def describe(self, codes: Collection[str] = (), cashiers: Collection[str] = ()) -> Outcome[PmsFacts]:
+        """Test the connection: credentials, hotel, rights, and which of the outlets' `codes` the PMS does not know.
+
+        `cashiers` are those that outlets have of their own, for a PMS that knows such.
+        """
         ...
 
     async def business_date(self) -> Outcome[date | None]:

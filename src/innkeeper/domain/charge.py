@@ -390,11 +390,16 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class PmsFacts:
-    """What a connection test learns. `unknown_codes` are those of the outlets that the PMS does not have."""
+    """What a connection test learns. `unknown_codes` are those of the outlets that the PMS does not have.
+
+    With one of the `faults` charges are refused. `currency` is that of the bills, empty where the PMS does not tell it.
+    """
 
     system: str
     version: str
     hotel: str
     business_date: date | None = None
     unknown_codes: tuple[str, ...] = ()
+    currency: str = ""
+    faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default_factory=tuple)

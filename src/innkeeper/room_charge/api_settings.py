@@ -40,7 +40,7 @@ async def put_config(request: Request, caller: CurrentAdmin, property_id: Proper
 
 @router.post("/test-connection")
 async def test_connection(request: Request, caller: CurrentAdmin, property_id: PropertyId) -> TestOut:
-    """Ask the PMS who it is, and which of the outlets' codes it does not know."""
+    """Ask the PMS who it is, and for what would make it refuse charges."""
     systems = systems_of(request)
     outcome = await config.test_connection(systems, property_id)
     if not isinstance(outcome, Done):
@@ -51,14 +51,16 @@ async def test_connection(request: Request, caller: CurrentAdmin, property_id: P
         return TestOut(success=False, message=message, code=code, findings=words)
     facts = outcome.value
     link = await systems.link(property_id)
-    found = config.findings(facts)
+    found = config.findings(facts, link.hotel.currency)
+    success = config.succeeded(outcome, link.hotel.currency)
     return TestOut(
-        success=not facts.unknown_codes,
-        message=f"Connected to {facts.hotel}." if not facts.unknown_codes else found[0],
+        success=success,
+        message=f"Connected to {facts.hotel}." if success else found[0],
         system=facts.system,
         version=facts.version,
         hotel=facts.hotel,
         business_date=facts.business_date,
+        currency=facts.currency or None,
         unknown_codes=facts.unknown_codes,
         findings=found,
         capabilities=asdict(link.connector.capabilities),

@@ -11,11 +11,14 @@ from innkeeper.domain.charge import PmsFacts
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
 from innkeeper.room_charge import profiles, repository, settings, states, steps
-from innkeeper.room_charge.connection import Systems
+from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
 from innkeeper.storage.database import Tx
 from innkeeper.storage.secrets import Keyring, SecretUnreadable
+
+#: Under this name an outlet's codes hold its own cashier, which is no code of a charge.
+CASHIER = "cashier"
 
 
 async def save(
@@ -143,19 +146,35 @@ async def save_outlets(
 
 
 async def test_connection(systems: Systems, property_id: UUID) -> Outcome[PmsFacts]:
-    """Ask the PMS who it is and which of the outlets' codes it does not know."""
+    """Ask the PMS who it is, and for what would make it refuse charges."""
     link = await systems.link(property_id)
-    codes = {code for outlet in link.outlets.values() for code in outlet.pms_codes.values() if code}
-    outcome = await link.connector.describe(sorted(codes))
+    outcome = await describe(link)
     async with systems.database.write() as tx:
         await steps.note_contact(tx, link, outcome)
     return outcome
 
 
-def findings(facts: PmsFacts) -> list[str]:
-    """Return what does not fit, in sentences for a person."""
-    unknown = [f"The PMS has no code {code}; correct it in the outlets." for code in facts.unknown_codes]
-    return [*unknown, *facts.warnings]
+async def describe(link: Link) -> Outcome[PmsFacts]:
+    """Ask the PMS who it is, with the codes and cashiers of all outlets."""
+    codes = [item for outlet in link.outlets.values() for item in outlet.pms_codes.items() if item[1]]
+    cashiers = {code for kind, code in codes if kind == CASHIER}
+    return await link.connector.describe(sorted({code for kind, code in codes if kind != CASHIER}), sorted(cashiers))
+
+
+def faults(facts: PmsFacts, currency: str) -> list[str]:
+    """Return what makes charges fail, in sentences for a person; `currency` is the property's."""
+    found = [f"The PMS has no code {code}; correct it in the outlets." for code in facts.unknown_codes]
+    if facts.currency and facts.currency != currency:
+        found.append(
+            f"The PMS keeps its bills in {facts.currency} and this property works in {currency}: every charge is "
+            "refused. Correct the property's currency, or the address and property code of the PMS."
+        )
+    return [*found, *facts.faults]
+
+
+def findings(facts: PmsFacts, currency: str) -> list[str]:
+    """Return what does not fit, what makes charges fail first, in sentences for a person."""
+    return [*faults(facts, currency), *facts.warnings]
 
 
 async def rotate_secrets(systems: Systems, keyring: Keyring) -> int:
@@ -167,6 +186,6 @@ async def rotate_secrets(systems: Systems, keyring: Keyring) -> int:
         return len(rows)
 
 
-def succeeded(outcome: Outcome[PmsFacts]) -> bool:
+def succeeded(outcome: Outcome[PmsFacts], currency: str) -> bool:
     """Whether the PMS answered as it should."""
-    return isinstance(outcome, Done) and not outcome.value.unknown_codes
+    return isinstance(outcome, Done) and not faults(outcome.value, currency)

@@ -80,6 +80,7 @@ class TestOut(BaseModel):
     version: str | None = None
     hotel: str | None = None
     business_date: date | None = None
+    currency: str | None = None
     unknown_codes: Sequence[str] = ()
     findings: Sequence[str] = ()
     capabilities: dict[str, Any] = Field(default_factory=dict)

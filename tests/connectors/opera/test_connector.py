@@ -508,3 +508,58 @@ async def test_currency_without_cents_stays_whole(clock: Clock) -> None:
         own = draft(currency="JPY", subtotal=Decimal(8750), tip=Decimal(1750))
         assert str(done(await connector.charge(own)).total) == "10500"
         assert done(await connector.find_charge(own)).complete
+
+
+# what the hotel has set up --------------------------------------------------------------------------------------------
+
+
+async def test_a_cashier_that_opera_does_not_have_is_found_before_it_refuses_a_charge(state: HotelState) -> None:
+    state.inactive_cashiers = {55}
+    async with in_process(state) as (connector, _):
+        facts = done(await connector.describe([], ["54", "55", "bar"]))
+        assert facts.faults == (
+            "A cashier is a number; bar is none.",
+            "OPERA Cloud has no active cashier 54; it will refuse every charge with it.",
+            "OPERA Cloud has no active cashier 55; it will refuse every charge with it.",
+        )
+        assert done(await connector.describe()).faults == (), "the connection's own is there"
+    async with in_process(state, credentials={**CREDENTIALS, "cashier_id": "77"}) as (connector, _):
+        assert "no active cashier 77" in done(await connector.describe()).faults[0]
+
+
+async def test_a_connection_without_a_cashier_is_warned_of(state: HotelState) -> None:
+    async with in_process(state, credentials={**CREDENTIALS, "cashier_id": ""}) as (connector, _):
+        facts = done(await connector.describe())
+    assert (facts.faults, len(facts.warnings)) == ((), 1)
+    assert facts.warnings[0].startswith("No cashier is set")
+
+
+async def test_cashiers_that_may_not_be_read_are_said_to_be_unchecked(state: HotelState) -> None:
+    async with in_process(state) as (connector, app):
+        gateway = app.app
+
+        async def without(scope: Any, receive: Any, send: Any) -> None:
+            if "/cashierDetails/" in scope["path"]:
+                scope["raw_path"] = b"/nothing"
+            await gateway(scope, receive, send)
+
+        app.app = without
+        facts = done(await connector.describe())
+    assert facts.faults == ()
+    assert facts.warnings == ("OPERA Cloud does not tell the integration user its cashiers, so 113 is not checked.",)
+
+
+async def test_the_currency_of_the_hotel_is_told(state: HotelState) -> None:
+    async with in_process(state) as (connector, _):
+        assert done(await connector.describe()).currency == "USD"
+
+
+async def test_a_room_type_is_called_by_its_name_once_that_is_read_and_nobody_waits_for_it(state: HotelState) -> None:
+    async with in_process(state) as (connector, _):
+        first = done(await connector.find_room("412"))
+        assert first.room_type == "DLXK"
+        await connector._room_types.read()
+        asked = connector.requests_made
+        named = done(await connector.find_room("412"))
+        assert (named.room_type, named.guests[0].room_type) == ("Deluxe King", "Deluxe King")
+        assert connector.requests_made == asked + 1, "the names are kept"

@@ -277,12 +277,12 @@ class HouseConnector:
 
         return await self._read(look)
 
-    async def describe(self, codes: Collection[str] = ()) -> Outcome[PmsFacts]:
+    async def describe(self, codes: Collection[str] = (), cashiers: Collection[str] = ()) -> Outcome[PmsFacts]:
         """Say which hotel this is; outlets need no codes here."""
 
         async def look(session: AsyncSession) -> Outcome[PmsFacts]:
             found = await properties.get(session, self._property_id)
-            return Done(PmsFacts(SYSTEM, "", found.name, found.business_date))
+            return Done(PmsFacts(SYSTEM, "", found.name, found.business_date, currency=found.currency))
 
         return await self._read(look)
 

@@ -14,7 +14,8 @@ from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.config import OperaSettings
 from innkeeper.connectors.opera.errors import POLICY
 from innkeeper.connectors.opera.journal import Journal
-from innkeeper.connectors.rest import Wire
+from innkeeper.connectors.opera.room_types import RoomTypes
+from innkeeper.connectors.rest import Query, Wire
 from innkeeper.domain.charge import (
     Capabilities,
     ChargeDraft,
@@ -50,6 +51,8 @@ CASHIER = "cashier"
 _DAY_LASTS = 60.0
 
 
+#: An answer that the integration user has no right to; it holds nothing, like an empty one.
+_UNREAD: Mapping[str, Any] = {}
 #: Makes the entries that answer rows by their opposites.
 _Entries = Callable[[VoidDraft, Iterable[wire.PostingRow]], list[wire.ChargeEntry]]
 
@@ -63,6 +66,15 @@ class _Sent:
     outcome: Refused | Later | Unknown | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HotelContext:
+    """What the hotel says of itself, empty where it does not."""
+
+    business_date: date | None = None
+    name: str = ""
+    currency: str = ""
+
+
 class OperaConnector:
     """One hotel of an OPERA Cloud environment, as a PmsConnector."""
 
@@ -72,6 +84,7 @@ class OperaConnector:
         self._client = OperaClient(settings, self._wire)
         self._hotel = settings.property_code
         self._journal = Journal(self._client, self._hotel)
+        self._room_types = RoomTypes(self._client, self._hotel, self._wire.clock)
         self._day: date | None = None
         self._day_asked_at: datetime | None = None
         self.capabilities = Capabilities(
@@ -100,6 +113,7 @@ class OperaConnector:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._room_types.aclose()
         await self._client.aclose()
 
     # looking up ----------------------------------------------------------------------------------------------------
@@ -152,7 +166,8 @@ class OperaConnector:
         query = wire.search_query(search_type, **keys)
         rows = await self._client.rows(wire.reservations_path(self._hotel), query, _reservations)
         unsaid = _SEARCHED.get(search_type or "", GuestStatus.EXPECTED)
-        unique = {guest.reservation_id: guest for guest in (mapper.guest(row, unsaid) for row in rows)}
+        guests = (mapper.guest(row, unsaid, self._room_types.name) for row in rows)
+        unique = {guest.reservation_id: guest for guest in guests}
         return [
             guest
             for guest in unique.values()
@@ -378,12 +393,12 @@ class OperaConnector:
     async def business_date(self) -> Outcome[date | None]:
         """Return the open business date: getOperaHotelContext, else getBusinessDate; None when neither is allowed."""
         try:
-            return Done((await self._context())[0])
+            return Done((await self._context()).business_date)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
 
-    async def _context(self) -> tuple[date | None, str]:
-        """Return business date and name of the hotel, as far as the rights go. Raises CallFailed when OPERA is down."""
+    async def _context(self) -> HotelContext:
+        """Return what the hotel says of itself, as far as the rights go. Raises CallFailed when OPERA is down."""
         hotel = wire.segment(self._hotel)
         for path in (f"/ent/config/v1/hotels/{hotel}/operaContext", f"/bof/v1/hotels/{hotel}/businessDate"):
             try:
@@ -395,50 +410,77 @@ class OperaConnector:
             context = wire.dig(body, "hotelContext") or next(iter(wire.items(wire.dig(body, "hotels"))), {})
             found = wire.day(context.get("businessDate"))
             if found is not None:
-                return found, wire.text(context, "hotelName")
-        return None, ""
+                return HotelContext(found, wire.text(context, "hotelName"), wire.text(context, "currencyCode"))
+        return HotelContext()
 
     async def _open_day(self) -> date | None:
         now = self._wire.clock()
         if self._day_asked_at is None or (now - self._day_asked_at).total_seconds() > _DAY_LASTS:
-            self._day = (await self._context())[0]
+            self._day = (await self._context()).business_date
             self._day_asked_at = now
         return self._day
 
-    async def describe(self, codes: Collection[str] = ()) -> Outcome[PmsFacts]:
-        """Sign in, search in house, and ask for version, business date and transaction codes."""
+    async def describe(self, codes: Collection[str] = (), cashiers: Collection[str] = ()) -> Outcome[PmsFacts]:
+        """Sign in, search in house, and ask for version, business date, currency, transaction codes and cashiers."""
         warnings: list[str] = []
         try:
             await self._client.get(wire.reservations_path(self._hotel), [("searchType", wire.IN_HOUSE), ("limit", "1")])
-            business_date, name = await self._context()
+            context = await self._context()
             version = await self._optional("/csh/v1/services/cashiering/status", "its version", warnings)
             known = await self._optional(
                 f"/csh/v1/hotels/{wire.segment(self._hotel)}/transactionCodes", "its transaction codes", warnings
             )
+            faults = await self._cashier_faults(cashiers, warnings)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-        if business_date is None:
+        if context.business_date is None:
             warnings.append("OPERA Cloud does not tell the integration user its business date.")
         have = {wire.text(row, "transactionCode") for row in wire.items(wire.dig(known, "trxCodes"))}
         return Done(
             PmsFacts(
                 system=_SYSTEM,
                 version=wire.text(version, "operaVersion"),
-                hotel=name or self._hotel,
-                business_date=business_date,
+                hotel=context.name or self._hotel,
+                business_date=context.business_date,
+                currency=context.currency,
                 unknown_codes=tuple(sorted(set(codes) - have)) if have else (),
+                faults=tuple(faults),
                 warnings=tuple(warnings),
             )
         )
 
-    async def _optional(self, path: str, what: str, warnings: list[str]) -> Any:
+    async def _cashier_faults(self, cashiers: Collection[str], warnings: list[str]) -> list[str]:
+        """Say which cashiers OPERA would refuse: the connection's, and those that outlets have of their own."""
+        wanted = sorted({*cashiers, str(self.settings.cashier_id or "")} - {""})
+        if self.settings.cashier_id is None:
+            warnings.append(
+                "No cashier is set for the connection: OPERA Cloud refuses every charge of an outlet without one of "
+                "its own, unless the integration user has one there."
+            )
+        faults = [f"A cashier is a number; {one} is none." for one in wanted if not one.isdigit()]
+        wanted = [one for one in wanted if one.isdigit()]
+        for start in range(0, len(wanted), wire.MOST_CASHIERS):
+            query = [("cashierIDs", one) for one in wanted[start : start + wire.MOST_CASHIERS]]
+            unread = f"its cashiers, so {', '.join(wanted)} is not checked"
+            body = await self._optional(wire.CASHIERS_PATH, unread, warnings, query)
+            if body is _UNREAD:
+                break
+            there = {row.get("cashierId"): row for row in wire.items(wire.dig(body, "cashiers"))}
+            for _, one in query:
+                row = there.get(int(one))
+                if row is None or row.get("inactive") is True:
+                    faults.append(f"OPERA Cloud has no active cashier {one}; it will refuse every charge with it.")
+        return faults
+
+    async def _optional(self, path: str, what: str, warnings: list[str], query: Query = ()) -> Any:
+        """Return an answer that may be withheld from the integration user, which `warnings` then say."""
         try:
-            return await self._client.get(path)
+            return await self._client.get(path, query)
         except CallFailed as failure:
             if isinstance(read_outcome(failure, POLICY), Later):
                 raise
             warnings.append(f"OPERA Cloud does not tell the integration user {what}.")
-            return None
+            return _UNREAD
 
 
 def opera_connector(settings: Mapping[str, Any], budget: RequestBudget | None = None) -> OperaConnector:

@@ -1,6 +1,6 @@
 """OPERA Cloud's shapes to ours and back, without any I/O."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -46,10 +46,12 @@ STATUSES = {
 _LONGEST_SEARCH = 366
 
 
-def guest(info: Json, unsaid: GuestStatus = GuestStatus.EXPECTED) -> InHouseGuest:
+def guest(
+    info: Json, unsaid: GuestStatus = GuestStatus.EXPECTED, room_type_name: Callable[[str], str] = str
+) -> InHouseGuest:
     """Return the guest of a reservationInfoType (rsv.json), `unsaid` being the status when none is told.
 
-    OPERA tells no credit limit.
+    OPERA tells no credit limit, and of the room type its code, which `room_type_name` puts into words.
     """
     who = info.get("reservationGuest") or {}
     stay = info.get("roomStay") or {}
@@ -66,7 +68,7 @@ def guest(info: Json, unsaid: GuestStatus = GuestStatus.EXPECTED) -> InHouseGues
         first_name=text(who, "givenName"),
         last_name=text(who, "surname"),
         room_number=text(stay, "roomId"),
-        room_type=text(stay, "roomType"),
+        room_type=room_type_name(text(stay, "roomType")),
         check_in=day(stay.get("arrivalDate")) or date.min,
         check_out=day(stay.get("departureDate")) or date.max,
         status=status or unsaid,

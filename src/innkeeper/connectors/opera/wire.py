@@ -50,6 +50,17 @@ def folios_path(hotel: str, reservation_id: str) -> str:
     return f"/csh/v1/hotels/{segment(hotel)}/reservations/{segment(reservation_id)}/folios"
 
 
+def room_types_path(hotel: str) -> str:
+    """getRoomTypes."""
+    return f"/rm/config/v1/hotels/{segment(hotel)}/roomTypes"
+
+
+#: getCashiers.
+CASHIERS_PATH = "/fof/config/v1/cashierDetails/cashiers"
+#: Most cashiers that one request may ask for (fofcfg.json).
+MOST_CASHIERS = 20
+
+
 def search_query(search_type: str | None, **keys: str) -> list[tuple[str, str]]:
     """Return the query of a search for reservations; `keys` such as roomId, keyTrack2, reservationIdList."""
     query = [(name, value) for name, value in keys.items() if value]

@@ -16,7 +16,7 @@ from innkeeper.simulators.faults import (
     Send,
     read_body,
 )
-from innkeeper.simulators.opera import charging, profiles, reading, reservations, sign_in
+from innkeeper.simulators.opera import charging, configuration, profiles, reading, reservations, sign_in
 from innkeeper.simulators.opera.desk import FrontDesk, UnknownActionError
 from innkeeper.simulators.opera.errors import OperaError, not_found
 from innkeeper.simulators.opera.request import Request
@@ -131,6 +131,10 @@ class _Gateway:
         match (request.method, *request.segments):
             case ("GET", "crm", "v1", "profiles", profile):
                 return profiles.profile(state, request, profile)
+            case ("GET", "fof", "config", "v1", "cashierDetails", "cashiers"):
+                return configuration.cashiers(state, request)
+            case ("GET", "rm", "config", "v1", "hotels", _, "roomTypes"):
+                return configuration.room_types(state, request)
             case ("GET", "csh", "v1", "services", "cashiering", "status"):
                 return {"operaVersion": state.version}
             case ("GET", "rsv", "v1", "services", "reservations", "status"):

@@ -45,6 +45,7 @@ _LAST = ("Abbott", "Bauer", "Costa", "Dubois", "Eriksen", "Fontana", "Gruber", "
 def fill_demo(state: HotelState, guests: int) -> None:
     """Give the hotel its codes, the guests that the documentation speaks of, and others up to ``guests``."""
     state.codes = {code.code: code for code in CODES}
+    state.room_types = {"DLXK": "Deluxe King", "PM": "Posting Master"}
     state.articles = {"01": "2400", "02": "2400"}
     _named_guests(state)
     floor, number = 5, 1

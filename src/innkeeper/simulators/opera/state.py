@@ -63,6 +63,9 @@ class HotelState:
         self.articles: dict[str, str] = {}
         """Transaction code by article code."""
         self.cashiers: set[int] = {CASHIER_ID}
+        self.inactive_cashiers: set[int] = set()
+        self.room_types: dict[str, str] = {}
+        """Short description by code."""
         self.postings: dict[int, Posting] = {}
         self.deleted: list[Posting] = []
         self.checks: dict[str, str] = {}
