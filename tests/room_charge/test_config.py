@@ -88,12 +88,60 @@ async def test_pms_without_a_connector_is_refused_with_a_sentence(world: World, 
         {"restrictions": {"default_credit_limit": "-5"}},
         {"guest_profile_sync": {"sync_fields": ["passport"]}},
         {"posting": {"signature_threshold": "abc"}},
+        {"posting": {"signature_threshold": "50.005"}},
+        {"restrictions": {"default_credit_limit": "100.005"}},
+        {"restrictions": {"room_credit_limits": {"412": "-1"}}},
+        {"restrictions": {"room_credit_limits": {"412": "1.005"}}},
+        {"restrictions": {"room_credit_limits": {"412": "1e40"}}},
+        {"restriction": {"block_if_checkout_today": True}},
     ],
 )
 async def test_wrong_settings_are_refused_by_field(world: World, body: dict[str, object]) -> None:
     answer = await world.call("PUT", "/config", body, role=ADMIN)
     assert answer.status_code == 422
     assert answer.json()["errors"]
+
+
+async def test_what_reading_gives_can_be_sent_back_and_a_typing_error_is_named(world: World) -> None:
+    found = (await world.call("GET", "/config", role=ADMIN)).json()
+    again = await world.call("PUT", "/config", found, role=ADMIN)
+    assert again.status_code == 200, again.text
+    changed = {name: value for name, value in again.json().items() if name != "updated_at"}
+    assert changed == {name: value for name, value in found.items() if name != "updated_at"}
+    refused = await world.call("PUT", "/config", {"restriction": {}}, role=ADMIN)
+    assert refused.json()["errors"] == [{"field": "restriction", "message": "There is no such field here."}]
+
+
+async def test_wrong_limit_is_named_by_its_room(world: World) -> None:
+    body = {"restrictions": {"room_credit_limits": {"412": "1.005", "413": "20.00"}}}
+    (error,) = (await world.call("PUT", "/config", body, role=ADMIN)).json()["errors"]
+    assert error["field"] == "restrictions.room_credit_limits[412]"
+    assert "more decimal places than USD has" in error["message"]
+
+
+async def test_no_outlets_are_none_and_never_set_ones_are_the_specification_s(inn: World) -> None:
+    await inn.configure(retry={"max_attempts": 2})
+    assert len((await inn.call("GET", "/outlets")).json()) == 5, "nobody has set any yet"
+    assert (await inn.call("PUT", "/outlets", [], role=ADMIN)).json() == []
+    assert (await inn.call("GET", "/outlets")).json() == []
+    assert (await inn.post()).json()["code"] == "OUTLET_UNKNOWN"
+
+
+async def test_blanks_around_a_code_are_no_part_of_it(world: World) -> None:
+    mine = [{"code": " SPA ", "name": " Spa ", "pms_codes": {"charge": " 2100 "}}]
+    assert (await world.call("PUT", "/outlets", mine, role=ADMIN)).status_code == 200
+    (found,) = (await world.call("GET", "/outlets")).json()
+    assert (found["code"], found["name"], found["pms_codes"]) == ("SPA", "Spa", {"charge": "2100"})
+    twice = [{"code": "SPA", "name": "Spa"}, {"code": "SPA ", "name": "Spa"}]
+    assert (await world.call("PUT", "/outlets", twice, role=ADMIN)).status_code == 422
+    blank = [{"code": "  ", "name": "Spa"}]
+    assert (await world.call("PUT", "/outlets", blank, role=ADMIN)).status_code == 422
+
+
+async def test_a_delivery_charge_has_the_currency_s_digits(world: World) -> None:
+    mine = [{"code": "IRS", "name": "In-Room Dining", "delivery_charge": "5.005"}]
+    answer = await world.call("PUT", "/outlets", mine, role=ADMIN)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "[0].delivery_charge")
 
 
 async def test_connection_test_says_who_answers_and_which_codes_are_wrong(world: World) -> None:

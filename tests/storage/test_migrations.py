@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +22,8 @@ from sqlalchemy.types import TypeEngine
 from innkeeper.access.tables import APPEND_ONLY_POSTGRESQL, APPEND_ONLY_SQLITE
 from innkeeper.channel_sync.tables import Config
 from innkeeper.domain.ids import DEFAULT_PROPERTY
-from innkeeper.room_charge.tables import KEPT_POSTGRESQL, KEPT_SQLITE
+from innkeeper.room_charge.settings import OUTLETS, Outlet
+from innkeeper.room_charge.tables import KEPT_POSTGRESQL, KEPT_SQLITE, PmsConfig
 from innkeeper.storage import migrate
 from innkeeper.storage.database import Database
 from tests.conftest import POSTGRESQL, all_tables, missing
@@ -346,3 +347,40 @@ def _drop_all(connection: Connection) -> None:
     everything = MetaData()
     everything.reflect(connection)
     everything.drop_all(connection)
+
+
+async def test_outlets_that_were_implied_are_written_down_and_others_lose_their_blanks(empty: Database) -> None:
+    (added,) = (path.name[:4] for path in migrate._SCRIPTS.glob("versions/*_charge_seals.py"))
+    before = migrate.REVISIONS[migrate.REVISIONS.index(added) - 1]
+    outlets = {
+        "00000000000000000000000000000001": "[]",
+        "00000000000000000000000000000002": '[{"code":" X ","name":"Y"}]',
+    }
+    async with empty.engine.begin() as connection:
+        await connection.run_sync(_settings_before, before, outlets)
+    await migrate.upgrade(empty)
+    async with empty.read() as session:
+        rows = await session.scalars(select(PmsConfig.outlets).order_by(PmsConfig.property_id))
+        found = list(rows)
+    assert [Outlet.model_validate(one) for one in found[0]] == list(OUTLETS)
+    assert found[1] == [{"code": "X", "name": "Y"}]
+
+
+_PROPERTY = text(
+    "INSERT INTO hotel_settings (id, name, timezone, currency, check_in_time, check_out_time, business_date,"
+    " tax_included, tax_rate, next_confirmation, next_folio, created_at, updated_at) VALUES (:id, 'Inn', 'UTC', 'EUR',"
+    " '15:00', '11:00', '2030-06-01', true, 0, 1, 1, '2030-01-01', '2030-01-01')"
+)
+_CONFIG = text(
+    "INSERT INTO pms_config (location_id, pms_type, api_url, property_code, auto_post, require_signature,"
+    " signature_threshold, max_retries, retry_interval_minutes, options, outlets, is_active, created_at, updated_at)"
+    " VALUES (:id, 'house', '', '', true, false, 0, 3, 5, '{}', :outlets, true, '2030-01-01', '2030-01-01')"
+)
+
+
+def _settings_before(connection: Connection, revision: str, outlets: Mapping[str, str]) -> None:
+    """Bring the schema to an earlier revision and put settings with these outlets into it."""
+    _upgrade_to(connection, revision)
+    for number, stored in outlets.items():
+        connection.execute(_PROPERTY, {"id": number})
+        connection.execute(_CONFIG, {"id": number, "outlets": stored})

@@ -10,7 +10,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.domain.charge import PmsFacts
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.outcome import Done, Outcome
-from innkeeper.room_charge import profiles, repository, settings, states, steps
+from innkeeper.room_charge import profiles, repository, setting_amounts, settings, states, steps
 from innkeeper.room_charge.connection import Link, Systems
 from innkeeper.room_charge.settings import BLOCKS, Connection, Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
@@ -19,6 +19,8 @@ from innkeeper.storage.secrets import Keyring, SecretUnreadable
 
 #: Under this name an outlet's codes hold its own cashier, which is no code of a charge.
 CASHIER = "cashier"
+#: What reading a connection gives and saving one passes over.
+_ONLY_READ = ("credentials_set",)
 
 
 async def save(
@@ -36,7 +38,8 @@ async def save(
     are for nobody else.
     """
     async with systems.database.write() as tx:
-        await systems.hotel(tx.session, property_id)
+        hotel = await systems.hotel(tx.session, property_id)
+        setting_amounts.check_blocks(blocks, hotel.currency)
         row = await _row(tx, property_id)
         options = settings.options_of(row)
         if blocks:
@@ -101,7 +104,8 @@ def _connect(keyring: Keyring, row: PmsConfig, connection: Connection) -> None:
     row.pms_type, row.api_url, row.property_code = connection.pms_type, api_url, connection.property_code
     if elsewhere:
         row.last_contact_at = row.last_failure_at = row.last_failure = None
-    extra = {"timeout_seconds": connection.timeout_seconds, **(connection.model_extra or {})}
+    own = {name: value for name, value in (connection.model_extra or {}).items() if name not in _ONLY_READ}
+    extra = {"timeout_seconds": connection.timeout_seconds, **own}
     row.options = {**row.options, "connection": extra}
 
 
@@ -127,7 +131,7 @@ def document(systems: Systems, row: PmsConfig | None) -> dict[str, Any]:
 async def save_outlets(
     systems: Systems, caller: Caller, property_id: UUID, outlets: Sequence[Outlet]
 ) -> Sequence[Outlet]:
-    """Make these the property's outlets. Raises Invalid for a code that comes twice."""
+    """Make these the property's outlets. Raises Invalid for a code that comes twice and for amounts."""
     codes = [outlet.code for outlet in outlets]
     twice = sorted({code for code in codes if codes.count(code) > 1})
     if twice:
@@ -135,7 +139,8 @@ async def save_outlets(
             "An outlet's code must be its own.", errors=[FieldError("code", f"{code} comes twice.") for code in twice]
         )
     async with systems.database.write() as tx:
-        await systems.hotel(tx.session, property_id)
+        hotel = await systems.hotel(tx.session, property_id)
+        setting_amounts.check_outlets(outlets, hotel.currency)
         row = await _row(tx, property_id)
         row.outlets = [outlet.model_dump(mode="json") for outlet in outlets]
         await audit.record(

@@ -52,8 +52,14 @@ class Page(BaseModel, Generic[T]):
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+#: What reading the settings gives besides the blocks; sent back, it is passed over.
+ReadOnly = Annotated[Any, Field(None, json_schema_extra={"readOnly": True})]
+
+
 class ConfigIn(Body):
-    """The option blocks; a block that is given replaces the one before."""
+    """The option blocks; a block that is given replaces the one before. A name that there is not is refused."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=1_000_000)
 
     connection: settings.Connection | None = None
     posting: settings.Posting | None = None
@@ -63,6 +69,9 @@ class ConfigIn(Body):
     restrictions: settings.Restrictions | None = None
     guest_profile_sync: settings.ProfileSync | None = None
     is_active: bool | None = None
+    supported: ReadOnly = None
+    created_at: ReadOnly = None
+    updated_at: ReadOnly = None
 
     def blocks(self) -> dict[str, settings.Block]:
         """Return the blocks that were given."""

@@ -31,7 +31,7 @@ ProfileField = Literal["name", "email", "phone", "vip_level", "preferences", "al
 class Block(BaseModel):
     """One block of options; a field that is left out has the specification's value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Posting(Block):
@@ -211,8 +211,8 @@ def origin_of(row: PmsConfig | None) -> str:
 
 
 def outlets_of(row: PmsConfig | None) -> Mapping[str, Outlet]:
-    """Return a property's outlets by code."""
-    outlets = OUTLETS if row is None or not row.outlets else [Outlet.model_validate(one) for one in row.outlets]
+    """Return a property's outlets by code: the specification's where nothing was ever set, none where none are left."""
+    outlets = OUTLETS if row is None else [Outlet.model_validate(one) for one in row.outlets]
     return {outlet.code: outlet for outlet in outlets}
 
 
@@ -227,8 +227,9 @@ def apply(row: PmsConfig, options: Options) -> None:
 
 
 def new_row(property_id: Any) -> PmsConfig:
-    """Return the row of a property that has set nothing: its own books, the specification's options."""
-    row = PmsConfig(property_id=property_id, pms_type="house", api_url="", property_code="", outlets=[], options={})
+    """Return the row of a property that has set nothing: its own books, the specification's options and outlets."""
+    row = PmsConfig(property_id=property_id, pms_type="house", api_url="", property_code="", options={})
+    row.outlets = [outlet.model_dump(mode="json") for outlet in OUTLETS]
     row.is_active = True
     apply(row, Options())
     return row
