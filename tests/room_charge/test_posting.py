@@ -250,3 +250,25 @@ async def restart(world: World) -> None:
     await asyncio.gather(*world.systems._afterwards)
     world.systems._seen.clear()
     world.systems.written.clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"subtotal": 87.5}, "subtotal"),
+        ({"tip": True}, "tip"),
+        ({"items": [{"description": "Soup", "amount": 1.5}]}, "items[0].amount"),
+        ({"guest_confirmed": "yes"}, "guest_confirmed"),
+        ({"override_credit": 1}, "override_credit"),
+    ],
+)
+async def test_what_is_written_otherwise_than_described_is_refused_by_its_own_name(
+    world: World, change: dict[str, object], field: str
+) -> None:
+    answer = await world.post(**change)
+    assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (422, [field])
+    assert await world.charges() == []
+
+
+async def test_a_whole_amount_may_stand_without_quotes(world: World) -> None:
+    assert (await world.post(subtotal=90, tip="15.00")).json()["total"] == "105.00"

@@ -24,6 +24,7 @@ class Body(BaseModel):
     price: Decimal
     api_key: SecretStr | None = Field(default=None, max_length=10)
     colour: str = "blue"
+    number: str | int = ""
 
     @field_validator("colour")
     @classmethod

@@ -48,6 +48,7 @@ async def test_every_error_is_a_problem_with_all_its_members(
         ({"adults": "two"}, "adults", "whole number"),
         ({"price": "a lot"}, "price", "amount"),
         ({"colour": "red"}, "colour", "Only blue is known."),
+        ({"number": 4.12}, "number", "text"),
         ({"api_key": "S3cretKey-S3cretKey"}, "api_key", "too long"),
     ],
 )
@@ -76,6 +77,13 @@ async def test_a_body_that_is_no_json_is_said_to_be_none(inn: Inn, content: byte
         answer = await client.post("/api/probe/body", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_is_nested_without_end_is_wrong_input(inn: Inn) -> None:
+    async with inn.client(headers={"Content-Type": "application/json"}) as client:
+        answer = await client.post("/api/probe/body", content=b"[" * 100_000)
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+    assert answer.json()["errors"] == [{"field": "body", "message": "The body is not valid JSON."}]
 
 
 async def test_an_error_that_quotes_a_guest_or_a_key_is_told_without_them(inn: Inn) -> None:

@@ -1,12 +1,15 @@
 """Every request bears its id everywhere, is measured by its route, and cannot be too large."""
 
+import asyncio
 import io
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
+import uvicorn
 
 from innkeeper.access.roles import Role
 from innkeeper.telemetry.logging import configure_logging
@@ -80,6 +83,39 @@ async def test_a_body_that_is_too_large_is_refused_announced_or_not(inn: Inn) ->
             answer = await client.post("/api/probe/body", content=content)
             assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
             assert answer.headers["X-Request-Id"]
+
+
+async def test_who_sends_all_of_a_large_body_before_he_listens_is_told_too(inn: Inn) -> None:
+    server = uvicorn.Server(uvicorn.Config(inn.app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  uvicorn tells of its start by a flag only
+        await asyncio.sleep(0.01)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        for head in (b"Content-Length: 10000000", b"Transfer-Encoding: chunked"):
+            answer = await asyncio.to_thread(_send_all_then_listen, port, head)
+            assert answer.startswith(b"HTTP/1.1 413"), answer[:200]
+    finally:
+        server.should_exit = True
+        await running
+
+
+def _send_all_then_listen(port: int, head: bytes) -> bytes:
+    """Send ten megabytes as a plain socket does, and return the answer."""
+    body = b"x" * 10_000_000
+    if b"chunked" in head:
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    lines = (b"POST /api/probe/body HTTP/1.1", b"Host: inn.test", b"Connection: close", head, b"", b"")
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        line.sendall(b"\r\n".join(lines) + body)
+        answer: bytes = line.recv(100_000)
+        return answer
+
+
+async def test_who_waits_for_our_word_before_he_sends_hears_it_at_once(inn: Inn) -> None:
+    async with inn.client(headers={"Content-Type": "application/json", "Expect": "100-continue"}) as client:
+        answer = await client.post("/api/probe/body", content=b"x" * 1_100_000)
+    assert answer.status_code == 413
 
 
 async def test_an_address_may_take_larger_bodies(inn: Inn) -> None:

@@ -14,7 +14,7 @@ from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.house import words
 from innkeeper.house.schemas import TYPED, Page
 from innkeeper.web.pages import render
-from innkeeper.web.problems import plain_error
+from innkeeper.web.problems import plain_errors
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -92,7 +92,7 @@ def body_of(model: type[B], values: Mapping[str, Any]) -> B:
     try:
         return model.model_validate(values, context=TYPED)
     except ValidationError as error:
-        wrong = [plain_error(dict(each)) for each in error.errors()]
+        wrong = plain_errors(error.errors())
         detail = wrong[0].message if len(wrong) == 1 else f"{len(wrong)} fields are not right."
         raise Invalid(detail, errors=wrong) from None
 

@@ -25,7 +25,7 @@ from innkeeper.room_charge.pages_words import at_start, is_finished, pms_name, s
 from innkeeper.room_charge.schemas import PostIn
 from innkeeper.room_charge.tables import RoomCharge
 from innkeeper.web.pages import Hotel, render
-from innkeeper.web.problems import plain_error, problem
+from innkeeper.web.problems import plain_errors, problem
 
 router = APIRouter(prefix="/pos", include_in_schema=False)
 
@@ -99,7 +99,7 @@ class Check(BaseModel):
         try:
             body = PostIn.model_validate(given)
         except ValidationError as error:
-            wrong = [plain_error(dict(each)) for each in error.errors()]
+            wrong = plain_errors(error.errors())
             raise Invalid("Something on the check is missing or not right.", errors=wrong) from None
         order = body.order(link.hotel.currency, link.now())
         if self.split and self.room_amount.strip():

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from innkeeper.domain.charge import ZERO, ChargeItem
 from innkeeper.domain.errors import FieldError, Invalid
@@ -30,8 +30,22 @@ def _stripped(given: object) -> object:
 
 #: Without the blanks around it, which are taken off before its length is looked at.
 Text = Annotated[str, BeforeValidator(_stripped), AfterValidator(_printable)]
-#: An amount in the currency's digits, such as "105.00".
-Amount = Annotated[str | int, Field(description='In the currency\'s digits, such as "105.00".')]
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):  # a float is not exactly what was meant
+        raise ValueError('Write the amount as text in the currency\'s digits, such as "105.00".')
+    return value
+
+
+#: An amount in the currency's digits, such as "105.00"; a whole number may stand without quotes.
+Amount = Annotated[
+    str,
+    BeforeValidator(_written, json_schema_input_type=str | int),
+    Field(description='In the currency\'s digits, such as "105.00".'),
+]
 
 
 class Body(BaseModel):
@@ -133,12 +147,12 @@ class PostIn(Body):
     items: Sequence[ItemIn] = Field((), max_length=500)
     description: Text = Field("", max_length=200)
     employee_id: Text = Field("", max_length=50)
-    guest_confirmed: bool = False
+    guest_confirmed: StrictBool = False
     signature: str | None = None
-    override_credit: bool = False
-    queue_on_failure: bool = True
+    override_credit: StrictBool = False
+    queue_on_failure: StrictBool = True
     #: The check was charged to this guest today already, and shall be once more.
-    allow_repeat: bool = False
+    allow_repeat: StrictBool = False
     timestamp: AwareDatetime | None = None
     location_id: UUID | None = None
     order_id: UUID | None = None
@@ -148,7 +162,7 @@ class PostIn(Body):
         currency = check_currency(self.currency or currency)
         errors: list[FieldError] = []
 
-        def amount(name: str, text: str | int) -> Decimal:
+        def amount(name: str, text: str) -> Decimal:
             try:
                 return parse_amount(text, currency, name)
             except Invalid as error:
@@ -311,7 +325,7 @@ class TakeBackIn(VoidIn):
 class SettleIn(Body):
     """A manager's word on a charge in doubt."""
 
-    landed: bool
+    landed: StrictBool
     evidence: str = Field("", max_length=2000)
 
 

@@ -1,9 +1,11 @@
 """What happens to every request: its id, its log line, its measurement, the headers that protect a browser."""
 
+import asyncio
 import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 
 from fastapi import Request
@@ -91,8 +93,13 @@ class RequestMiddleware:
                 log.info("request", route=route, status=status, duration_ms=round(seconds * 1000, 1))
 
 
+#: A body that is refused is read to its end up to so many bytes and seconds, and thrown away: who sends all of it
+#: before he listens would find the line cut and never hear why.
+_HEARD_OUT, _PATIENCE = 32 * 1024 * 1024, 10.0
+
+
 class BodyLimitMiddleware:
-    """Refuses a body that is larger than the limit, before it is read where its length was announced.
+    """Refuses a body that is larger than the limit, before it is kept where its length was announced.
 
     `larger` are the addresses that may take more, with their limit in bytes.
     """
@@ -108,8 +115,11 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         limit = self._larger.get(scope["path"], self._limit)
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced) > limit:
+            if int(announced) <= _HEARD_OUT and "expect" not in headers:  # else he waits for our word before he sends
+                await _hear_out(receive, 0)
             await answer(Request(scope), BodyTooLarge(limit))(scope, receive, send)
             return
         taken = 0
@@ -119,11 +129,24 @@ class BodyLimitMiddleware:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
+                if message.get("more_body"):
+                    await _hear_out(receive, taken)
                 # The framework passes on its own kind of error only, while it reads a body.
                 raise HTTPException(BodyTooLarge.status, BodyTooLarge(limit).detail)
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+
+async def _hear_out(receive: Receive, taken: int) -> None:
+    """Throw the rest of a body away, as far as that is worth it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while taken <= _HEARD_OUT:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def route_template(scope: Scope) -> str:

@@ -89,6 +89,8 @@ _PLAIN = {
 }
 #: What reading a body as JSON ends in, besides a plain mistake in its signs; the framework makes a 400 of them.
 _UNREADABLE = (RecursionError, ValueError)
+#: How Pydantic calls the forms that a field may have, behind the field's name: a text or a number.
+_FORMS = frozenset("str int float bool constrained-str constrained-int constrained-float".split())
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie"})
 
 
@@ -163,7 +165,7 @@ def install_handlers(app: FastAPI) -> None:
 
     async def on_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
-        wrong = [plain_error(each) for each in error.errors()]
+        wrong = plain_errors(error.errors())
         detail = wrong[0].message if len(wrong) == 1 else f"{len(wrong)} fields are not right."
         return answer(request, Invalid(detail, errors=wrong))
 
@@ -223,11 +225,27 @@ def problem(error: InnkeeperError) -> dict[str, Any]:
     }
 
 
+def plain_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Return Pydantic's errors in plain words, one for a field that fits none of the forms it may have."""
+    found: list[FieldError] = []
+    told: set[str] = set()
+    for error in errors:
+        plain = plain_error(dict(error))
+        if error["loc"] and error["loc"][-1] in _FORMS:
+            if plain.field in told:
+                continue
+            told.add(plain.field)
+        found.append(plain)
+    return found
+
+
 def plain_error(error: dict[str, Any]) -> FieldError:
     """Return one of Pydantic's errors in plain words, without what was sent."""
     where: Sequence[str | int] = error["loc"]
     kind: str = error["type"]
     parts = [str(part) for part in (where[1:] if where and where[0] in _SOURCES else where)]
+    if len(parts) > 1 and parts[-1] in _FORMS:
+        parts.pop()
     if kind == "json_invalid" or not parts:
         parts = [str(where[0])] if where else ["body"]
     # rooms[0].check_out, as the contexts name their fields.
@@ -263,6 +281,9 @@ def sign_in_path(request: Request) -> str:
 
 
 def _from_http(error: HTTPException) -> InnkeeperError:
+    if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
+        # The framework's word for a body that its parser could not read, such as one nested without end.
+        return Invalid.field("body", _PLAIN["json_invalid"])
     phrase = HTTPStatus(error.status_code).phrase
     code, title, action = _HTTP.get(error.status_code, (phrase.upper().replace(" ", "_"), phrase, "See the detail."))
     converted = InnkeeperError(title + "." if error.detail == phrase else str(error.detail), code=code, action=action)

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from innkeeper.domain.errors import InnkeeperError, Invalid
-from innkeeper.web.problems import plain_error
+from innkeeper.web.problems import plain_errors
 
 Kind = Literal["text", "number", "switch", "choice", "time", "date", "secret", "lines", "checks"]
 
@@ -83,7 +83,7 @@ def body_of(model: type[B], values: Mapping[str, Any]) -> B:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        wrong = [plain_error(dict(each)) for each in error.errors()]
+        wrong = plain_errors(error.errors())
         raise Invalid("; ".join(one.message for one in wrong), errors=wrong) from None
 
 
