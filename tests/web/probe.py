@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from innkeeper.connectors.http import request_id as connectors_request_id
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, OutsideUnavailable
+from innkeeper.domain.quoting import quoted
 from innkeeper.telemetry.logging import get_logger, request_id
 
 router = APIRouter()
@@ -63,6 +64,15 @@ async def fields() -> None:
 async def leak() -> None:
     """Raise an error that quotes what must not be quoted."""
     raise OutsideUnavailable("QloApps refused ana.guest@example.com, +351 912 345 678, ws_key=S3cretKey.")
+
+
+@router.get("/api/probe/ours")
+async def ours(typed: str) -> None:
+    """Refuse with a sentence of ours that has numbers of its own and quotes what was typed."""
+    raise Invalid.field(
+        "phone",
+        f"{quoted(typed)} is no phone number such as +351 912 345 678; booking 1234567890 needs 1 to 2147483647 of them.",
+    )
 
 
 @router.get("/api/probe/teapot")

@@ -94,6 +94,14 @@ async def test_an_error_that_quotes_a_guest_or_a_key_is_told_without_them(inn: I
         assert secret not in answer.text
 
 
+async def test_our_own_sentences_stay_whole_and_what_was_typed_is_quoted_without_a_guest_s_data(inn: Inn) -> None:
+    ours = "is no phone number such as +351 912 345 678; booking 1234567890 needs 1 to 2147483647 of them."
+    async with inn.client() as client:
+        for typed, shown in (("ten", "'ten'"), ("+49 30 1234567", "'…'"), ("ana@example.com", "'…'")):
+            problem = (await client.get("/api/probe/ours", params={"typed": typed})).json()
+            assert problem["detail"] == problem["errors"][0]["message"] == f"{shown} {ours}"
+
+
 async def test_an_unforeseen_error_shows_no_traceback(inn: Inn) -> None:
     async with inn.client() as client:
         answer = await client.get("/api/probe/bug")

@@ -20,6 +20,7 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import BrokerFacts, ChannelRoomType
 from innkeeper.domain.errors import Invalid, OutsideUnavailable, RuleRefused
 from innkeeper.domain.outcome import Done, Outcome, Refused
+from innkeeper.domain.quoting import quoted
 from innkeeper.house import properties
 from innkeeper.house.tables import Property
 
@@ -117,7 +118,7 @@ async def go_live(channels: Channels, property_id: UUID, mode: str, by: str) -> 
     Raises Invalid for another mode, RuleRefused with what is missing, OutsideUnavailable, NotFound.
     """
     if mode not in MODES:
-        raise Invalid.field("mode", f"{mode!r} is not one of {', '.join(MODES)}.")
+        raise Invalid.field("mode", f"{quoted(mode)} is not one of {', '.join(MODES)}.")
     plan = await rehearse(channels, property_id)
     async with channels.database.read() as session:
         unused = unused_purposes(await require_config(session, property_id))

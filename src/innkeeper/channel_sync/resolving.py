@@ -11,6 +11,7 @@ from innkeeper.channel_sync import attention, repository
 from innkeeper.channel_sync.tables import ReservationMapping, SyncLog
 from innkeeper.channel_sync.work import queue_push
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
+from innkeeper.domain.quoting import quoted
 from innkeeper.domain.stay import Stay, StayStatus
 from innkeeper.house import reservations
 from innkeeper.house.model import RoomDraft
@@ -81,7 +82,7 @@ def _path_of(name: str, facts: Mapping[str, Any]) -> str:
     meant = [path for path in facts if path.rsplit(".", 1)[-1] == name]
     if len(meant) == 1:
         return meant[0]
-    raise Invalid.field(name, f"{name} is not one fact in conflict; choose of {', '.join(facts)}.")
+    raise Invalid.field(name, f"{quoted(name)} is not one fact in conflict; choose of {', '.join(facts)}.")
 
 
 def _value(fact: Mapping[str, Any], decision: Any) -> Any:
@@ -126,7 +127,9 @@ def _with(room: RoomDraft, name: str, value: Any, path: str, types: Mapping[int,
         if name == "held":
             return room if value else replace(room, status=StayStatus.CANCELLED)
     except (ValueError, TypeError, KeyError, InvalidOperation):
-        raise Invalid.field(path, f"{value!r} is not a value for it; write it as the conflict shows it.") from None
+        raise Invalid.field(
+            path, f"{quoted(value)} is not a value for it; write it as the conflict shows it."
+        ) from None
     raise Invalid.field(path, "This fact cannot be decided on its own.")
 
 

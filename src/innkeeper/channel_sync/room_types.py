@@ -21,6 +21,7 @@ from innkeeper.domain.channel import ChannelRoomType
 from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.domain.money import quantize
 from innkeeper.domain.outcome import Done, Outcome
+from innkeeper.domain.quoting import quoted
 from innkeeper.house import properties, reservations, rooms
 from innkeeper.house.tables import RoomType
 from innkeeper.storage.database import Tx
@@ -94,7 +95,7 @@ async def create_mapping(
     sold from two of ours would sell rooms twice.
     """
     if direction not in DIRECTIONS:
-        raise Invalid.field("sync_direction", f"{direction!r} is not one of {', '.join(DIRECTIONS)}.")
+        raise Invalid.field("sync_direction", f"{quoted(direction)} is not one of {', '.join(DIRECTIONS)}.")
     ours = {room_type.id: room_type for room_type in await repository.room_types(tx.session, property_id)}
     if local_room_type_id not in ours:
         raise Invalid.field("local_room_type_id", "There is no such room type in this property.")

@@ -26,6 +26,7 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
+from innkeeper.domain.quoting import quoted
 from innkeeper.house import properties
 from innkeeper.jobs.leases import lease
 
@@ -152,7 +153,7 @@ async def run_in_lane(
 ) -> SyncResult:
     """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable."""
     if request.what not in KINDS:
-        raise Invalid.field("what", f"{request.what!r} is not one of {', '.join(KINDS)}.")
+        raise Invalid.field("what", f"{quoted(request.what)} is not one of {', '.join(KINDS)}.")
     link = await open_link(channels, property_id, INBOUND)
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)

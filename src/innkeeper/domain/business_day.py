@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from innkeeper.domain.errors import Invalid
+from innkeeper.domain.quoting import quoted
 
 #: Until the night audit closes it, the night still belongs to the evening before.
 DAY_TURN = time(4, 0)
@@ -19,7 +20,7 @@ def check_zone(name: str, field: str = "timezone") -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = f"{name!r} is not a time zone name such as Europe/Lisbon."
+        message = f"{quoted(name)} is not a time zone name such as Europe/Lisbon."
         raise Invalid.field(field, message) from None
     return name
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that is wrong and why, in a sentence for a person."""
+    """One field that is wrong and why, in a sentence for a person; `foreign` when the words are another system's."""
 
     field: str
     message: str
+    foreign: bool = False
 
 
 class InnkeeperError(Exception):
@@ -28,6 +29,8 @@ class InnkeeperError(Exception):
 
     status = 500
     code = "INTERNAL"
+    #: Whether the detail may hold another system's words, which nobody here has chosen.
+    foreign = False
     title = "Something went wrong on our side"
     action = "Try again; if it stays, tell support the request id."
 
@@ -103,5 +106,6 @@ class NotAllowed(InnkeeperError):
 class OutsideUnavailable(InnkeeperError):
     """The other system is down, unreachable or refuses us."""
 
+    foreign = True
     status, code, title = 503, "OUTSIDE_UNAVAILABLE", "The other system cannot be reached"
     action = "Nothing is lost; try again later or check the connection settings."

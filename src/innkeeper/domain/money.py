@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 
 from innkeeper.domain.errors import Invalid
+from innkeeper.domain.quoting import quoted
 
 #: ISO 4217 minor units where they are not two (source: ISO 4217 list one).
 _DIGITS = {
@@ -61,7 +62,7 @@ def check_currency(currency: str, field: str = "currency") -> str:
     """Return the code in upper case. Raises Invalid when it is not an ISO 4217 currency."""
     code = currency.strip().upper()
     if code not in CURRENCIES:
-        raise Invalid.field(field, f"{currency!r} is not an ISO 4217 currency code, such as EUR or USD.")
+        raise Invalid.field(field, f"{quoted(currency)} is not an ISO 4217 currency code, such as EUR or USD.")
     return code
 
 
@@ -81,12 +82,12 @@ def parse_amount(text: str | int | Decimal, currency: str, field: str = "amount"
     except InvalidOperation:
         amount = None
     if amount is None or not amount.is_finite():
-        raise Invalid.field(field, f"{str(text)[:40]!r} is not an amount; write it like 105.00.")
+        raise Invalid.field(field, f"{quoted(text)} is not an amount; write it like 105.00.")
     if abs(amount) > LARGEST_AMOUNT:
-        raise Invalid.field(field, f"{str(text)[:40]} is more than can be kept; {LARGEST_AMOUNT} is the most.")
+        raise Invalid.field(field, f"This is more than can be kept; {LARGEST_AMOUNT} is the most.")
     exact = quantize(amount, currency)
     if exact != amount:
-        raise Invalid.field(field, f"{text} has more decimal places than {currency} has ({digits_of(currency)}).")
+        raise Invalid.field(field, f"This has more decimal places than {currency} has ({digits_of(currency)}).")
     return exact
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.domain.money import check_currency, parse_amount
+from innkeeper.domain.quoting import quoted
 from innkeeper.domain.stay import Stay, StayStatus
 from innkeeper.house import repository
 from innkeeper.house.checks import Errors
@@ -200,7 +201,7 @@ async def _physical(
         return room_id
     room = await repository.room_by_number(session, house.id, str(number))
     if room is None:
-        raise Invalid.field(f"{field}.room_number", f"There is no room {str(number)[:20]!r} in this house.")
+        raise Invalid.field(f"{field}.room_number", f"There is no room {quoted(number)} in this house.")
     return room.id
 
 

@@ -167,7 +167,7 @@ def _have_profiles(link: Link, guests: Sequence[InHouseGuest]) -> None:
 def refuse(outcome: Refused) -> NoReturn:
     """Raises the refusal of a PMS, its own words beside ours."""
     words = " ".join(filter(None, (outcome.message, outcome.detail)))
-    raise Refusal(outcome.code, [FieldError("pms", words)] if words else ())
+    raise Refusal(outcome.code, [FieldError("pms", words, foreign=True)] if words else ())
 
 
 def document(

@@ -366,7 +366,7 @@ async def _send(link: Link, order: Order, row: RoomCharge) -> Posted:
 def _answer_refused(row: RoomCharge) -> NoReturn:
     if row.failure_code == "CONNECTION_FAILED":
         raise PmsAway(row.failure_reason or "")
-    raise Refusal(row.failure_code or "POSTING_REJECTED", [FieldError("pms", row.failure_reason or "")])
+    raise Refusal(row.failure_code or "POSTING_REJECTED", [FieldError("pms", row.failure_reason or "", foreign=True)])
 
 
 async def conclude_charge(

@@ -74,9 +74,17 @@ def is_secret_key(name: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Return `text` without keys, hashes, e-mail addresses, telephone and card numbers."""
+    return _DIGIT_RUN.sub(_redact_digits, redact_shapes(text))
+
+
+def redact_shapes(text: str) -> str:
+    """Return `text` without what shows by its shape: keys, hashes, e-mail addresses. Numbers stay.
+
+    For sentences of ours, in which a long number is a limit, an identifier or an example.
+    """
     for shape, replacement in _SECRET_SHAPES:
         text = shape.sub(replacement, text)
-    return _DIGIT_RUN.sub(_redact_digits, text)
+    return text
 
 
 def redact(value: Any, depth: int = 0) -> Any:

@@ -19,7 +19,7 @@ from innkeeper.domain.errors import FieldError, InnkeeperError, Invalid, NotSign
 from innkeeper.storage.database import is_contention
 from innkeeper.telemetry.logging import get_logger, request_id
 from innkeeper.telemetry.metrics import HTTP_ERRORS
-from innkeeper.telemetry.redaction import is_secret_key, redact_text
+from innkeeper.telemetry.redaction import is_secret_key, redact_shapes, redact_text
 from innkeeper.web.pages import render
 
 log = get_logger(__name__)
@@ -212,17 +212,28 @@ def answer(request: Request, error: InnkeeperError, *, headers: dict[str, str] |
 
 
 def problem(error: InnkeeperError) -> dict[str, Any]:
-    """Return the problem details; what slipped into a sentence that should not be in one is taken out."""
+    """Return the problem details; what slipped into a sentence that should not be in one is taken out.
+
+    Of another system's words, all that could be a guest's. In ours, what was typed is quoted by `domain.quoting`, and
+    a number that looks like a telephone's is an example, a limit or an identifier.
+    """
     return {
         "type": f"urn:innkeeper:problem:{error.code.lower().replace('_', '-')}",
         "title": error.title,
         "status": error.status,
-        "detail": redact_text(error.detail),
+        "detail": _shown(error.detail, foreign=error.foreign),
         "code": error.code,
         "action": error.action,
-        "errors": [{"field": each.field, "message": redact_text(each.message)} for each in error.errors],
+        "errors": [
+            {"field": each.field, "message": _shown(each.message, foreign=each.foreign or error.foreign)}
+            for each in error.errors
+        ],
         "request_id": request_id.get(),
     }
+
+
+def _shown(sentence: str, *, foreign: bool) -> str:
+    return redact_text(sentence) if foreign else redact_shapes(sentence)
 
 
 def plain_errors(errors: Sequence[Any]) -> list[FieldError]:
@@ -287,5 +298,5 @@ def _from_http(error: HTTPException) -> InnkeeperError:
     phrase = HTTPStatus(error.status_code).phrase
     code, title, action = _HTTP.get(error.status_code, (phrase.upper().replace(" ", "_"), phrase, "See the detail."))
     converted = InnkeeperError(title + "." if error.detail == phrase else str(error.detail), code=code, action=action)
-    converted.status, converted.title = error.status_code, title
+    converted.status, converted.title, converted.foreign = error.status_code, title, True
     return converted
