@@ -333,3 +333,21 @@ async def test_two_who_retry_at_once_send_it_once(world: World) -> None:
     answers = await asyncio.gather(*(world.call("POST", path, role=MANAGER) for _ in range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert sum(world.folio().values()) == Decimal("105.00")
+
+
+async def test_the_reason_is_a_sentence_and_the_request_is_evidence(world: World) -> None:
+    await world.call("GET", "/rooms/412")
+    world.opera.dial.set(maintenance=1.0)
+    away = (await world.call("GET", "/rooms/218")).json()
+    assert away["errors"] == [{"field": "pms", "message": "OPERA Cloud is not available at present."}]
+    posting = (await world.post()).json()
+    assert posting["failure_reason"] == "OPERA Cloud is not available at present."
+    proof = (await world.call("GET", f"/postings/{posting['id']}/proof", role=Role.MANAGER)).json()
+    (tried,) = proof["attempts"]
+    assert (tried["step"], tried["message"]) == ("lookup", posting["failure_reason"])
+    assert tried["evidence"] == {
+        "failure": "MAINTENANCE",
+        "operation": "GET /rsv/v1/hotels/SAND01/reservations",
+        "detail": "HTTP 503",
+        "http_status": "503",
+    }

@@ -71,7 +71,8 @@ async def ours(typed: str) -> None:
     """Refuse with a sentence of ours that has numbers of its own and quotes what was typed."""
     raise Invalid.field(
         "phone",
-        f"{quoted(typed)} is no phone number such as +351 912 345 678; booking 1234567890 needs 1 to 2147483647 of them.",
+        f"{quoted(typed)} is no phone number such as +351 912 345 678; "
+        "booking 1234567890 needs 1 to 2147483647 of them.",
     )
 
 

@@ -378,3 +378,17 @@ async def test_void_that_the_pms_did_twice_is_seen_as_being_put_right(hotel: Hot
         await hotel.world.work()
         page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
     assert "Nothing is owed." in page
+
+
+async def test_a_failed_look_up_is_a_try_and_the_request_stands_small_behind_it(hotel: Hotel) -> None:
+    await hotel.world.configure(retry={"enabled": False})
+    posting = await hotel.waiting()
+    async with hotel.inn.browser(Role.MANAGER) as client:
+        page = (await client.get(f"/postings/{posting['id']}", headers=PAGE)).text
+    assert "It was tried once" in page
+    assert "<dt>Tries</dt><dd>1</dd>" in page
+    assert "Looked the guest up" in page
+    assert "Nothing has been asked of" not in page
+    sentence, _, behind = page.partition("/rsv/v1/hotels/SAND01/reservations")
+    assert sentence.rpartition("<p class")[2].startswith('="small-print">CONNECTION_FAILED')
+    assert "/rsv/v1/hotels" not in behind

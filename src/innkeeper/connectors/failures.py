@@ -124,12 +124,26 @@ def transport_policy(system: str) -> dict[str, Policy]:
 
 
 def read_outcome(failure: CallFailed, table: PolicyTable) -> Refused | Later:
-    """Return what a failed read means to the caller, or a write of which it is certain that nothing was done."""
+    """Return what a failed read means to the caller, or a write of which it is certain that nothing was done.
+
+    Which request it was, and what the line said, is evidence and no part of a sentence.
+    """
     policy = table[failure.key]
-    detail = f"{failure.operation}: {failure.detail}" if failure.operation else failure.detail
+    evidence = _evidence(failure)
     if policy.kind is Kind.REFUSED:
-        return Refused(policy.code, policy.sentence, policy.who, detail)
-    return Later(f"{policy.sentence} ({detail})" if detail else policy.sentence, failure.retry_after, policy.code)
+        said = "" if failure.detail.startswith("HTTP ") else failure.detail
+        return Refused(policy.code, policy.sentence, policy.who, said, evidence)
+    return Later(policy.sentence, failure.retry_after, policy.code, evidence)
+
+
+def _evidence(failure: CallFailed) -> dict[str, object]:
+    told = {
+        "failure": failure.key,
+        "operation": failure.operation,
+        "detail": failure.detail,
+        "http_status": failure.status,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None)}
 
 
 def write_outcome(
@@ -143,10 +157,7 @@ def write_outcome(
     if policy.proof is Proof.NOTHING_DONE:
         return read_outcome(failure, table)
     evidence = {
-        "failure": failure.key,
-        "operation": failure.operation,
-        "detail": failure.detail,
-        "http_status": failure.status,
+        **_evidence(failure),
         "sent_at": sent_at.astimezone(UTC).isoformat(),
         "settles_after_seconds": 0.0 if policy.proof is Proof.LOOKING_SETTLES else settle_seconds,
     }

@@ -30,22 +30,27 @@ class Refused:
     """The other system will not do it, and asking again changes nothing until somebody acts.
 
     `code` is stable and ours, `message` a sentence for a person, `detail` what the other system said
-    (free of secrets and guests' data), `who` must act.
+    (free of secrets and guests' data), `who` must act. `evidence` is for whoever phones support.
     """
 
     code: str
     message: str
     who: Actor = Actor.ADMIN
     detail: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Nothing was done; ask again, not sooner than `after_seconds` when it is given."""
+    """Nothing was done; ask again, not sooner than `after_seconds` when it is given.
+
+    `reason` is a sentence for a person, `evidence` for whoever phones support.
+    """
 
     reason: str
     after_seconds: float | None = None
     code: str = "UNAVAILABLE"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

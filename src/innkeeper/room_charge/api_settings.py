@@ -44,11 +44,13 @@ async def test_connection(request: Request, caller: CurrentAdmin, property_id: P
     systems = systems_of(request)
     outcome = await config.test_connection(systems, property_id)
     if not isinstance(outcome, Done):
-        refused = isinstance(outcome, Refused)
         message = outcome.message if isinstance(outcome, Refused) else outcome.reason
         code = outcome.code if isinstance(outcome, Refused) else "CONNECTION_FAILED"
-        words = [message, *([outcome.detail] if refused and isinstance(outcome, Refused) and outcome.detail else [])]
-        return TestOut(success=False, message=message, code=code, findings=words)
+        said = outcome.detail if isinstance(outcome, Refused) else ""
+        asked = " ".join(str(outcome.evidence[name]) for name in ("operation", "detail") if name in outcome.evidence)
+        return TestOut(
+            success=False, message=message, code=code, findings=[one for one in (message, said, asked) if one]
+        )
     facts = outcome.value
     link = await systems.link(property_id)
     found = config.findings(facts, link.hotel.currency)

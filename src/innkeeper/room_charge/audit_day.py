@@ -138,7 +138,8 @@ def _was_kept(row: RoomCharge) -> bool:
 
 def _recovered(row: RoomCharge, attempts: Sequence[PostingAttempt]) -> dict[str, Any]:
     words = {"later": "not reached", "unknown": "in doubt", "done": "answered", "refused": "refused"}
-    told = ["lookup: not reached"] if _was_kept(row) else []
+    looked_up = any(one.step == "lookup" for one in attempts)
+    told = ["lookup: not reached"] if _was_kept(row) and not looked_up else []
     told += [f"{one.step}: {words.get(one.outcome, one.outcome)}" for one in attempts]
     return {
         "posting_id": str(row.id),

@@ -31,7 +31,8 @@ class Found:
     guest: InHouseGuest
     looked_up_at: datetime
     fresh: bool = True
-    reason: str = ""
+    #: Why the PMS was not asked, when it is away.
+    away: Later | None = None
 
     def document(self) -> dict[str, Any]:
         """Return what is kept of the answer beside the charge."""
@@ -100,7 +101,7 @@ async def for_posting(link: Link, order: Order) -> Found:
     outcome = await link.connector.find_room(order.room_number)
     if isinstance(outcome, Later | Unknown):
         await steps.note_change(link, outcome)
-        return await _from_memory(link, order, outcome.reason)
+        return await _from_memory(link, order, outcome)
     before = link.systems.last_seen(link.property_id, order.room_number)
     if isinstance(outcome, Done):
         link.systems.remember(link.property_id, outcome.value)
@@ -115,7 +116,7 @@ async def for_posting(link: Link, order: Order) -> Found:
             _have_profiles(link, [moved.value])
             return Found(moved.value, link.now())
         if isinstance(moved, Later | Unknown):
-            return await _from_memory(link, order, moved.reason)
+            return await _from_memory(link, order, moved)
     if isinstance(outcome, Refused):
         refuse(outcome)
     raise Refusal(PmsCode.ROOM_NOT_FOUND, [FieldError("guest_id", "This guest is not in the room.")])
@@ -137,14 +138,15 @@ async def _check_moved(link: Link, order: Order, guest: InHouseGuest, before: Ro
     raise Refusal("GUEST_MOVED", [FieldError("room_number", sentence)], message=sentence)
 
 
-async def _from_memory(link: Link, order: Order, reason: str) -> Found:
+async def _from_memory(link: Link, order: Order, outcome: Later | Unknown) -> Found:
     seen = await sightings.last(link, order.room_number)
     if seen is None or not order.queue_on_failure:
-        raise PmsAway(reason)
+        raise PmsAway(outcome.reason)
     guest = policy.choose(seen.guests, order.guest_id, order.reservation_id)
     if guest is None:
-        raise PmsAway(reason)
-    return Found(guest, seen.looked_up_at, fresh=False, reason=reason)
+        raise PmsAway(outcome.reason)
+    away = Later(outcome.reason, code=PmsCode.CONNECTION_FAILED, evidence=outcome.evidence)
+    return Found(guest, seen.looked_up_at, fresh=False, away=away)
 
 
 async def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:

@@ -20,7 +20,7 @@ from innkeeper.room_charge import corrections, lookup, queue, receipts, reposito
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
-from innkeeper.room_charge.pages_words import acts, as_seen, is_finished, lines, pms_name, standing
+from innkeeper.room_charge.pages_words import acts, as_seen, is_finished, lines, pms_name, standing, tries_of
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.problems import problem
@@ -199,8 +199,9 @@ async def _page(
         "postings/posting.html",
         status_code=status_code,
         row=row,
-        standing=standing(row, link),
+        standing=standing(row, link, tries=tries_of(tried)),
         attempts=tried,
+        tries=tries_of(tried),
         acts=acts(row, link, caller, queued=entry is not None),
         entry=entry,
         wrong=wrong,

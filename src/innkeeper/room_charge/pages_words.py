@@ -10,7 +10,7 @@ from innkeeper.domain.charge import PmsCode, VoidWay
 from innkeeper.room_charge import states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.queue import PmsState
-from innkeeper.room_charge.tables import REMOVED, PostingStatus, QueueEntry, RoomCharge
+from innkeeper.room_charge.tables import REMOVED, PostingAttempt, PostingStatus, QueueEntry, RoomCharge
 from innkeeper.web.pages import write_time
 from innkeeper.web.status import State
 
@@ -83,10 +83,19 @@ def is_finished(row: RoomCharge) -> bool:
     return not row.status.is_open
 
 
-def standing(row: RoomCharge, link: Link, now: datetime | None = None) -> Standing:
-    """Return how the charge stands."""
+#: What is one try: to send it, or to find that not even the guest can be looked up.
+_TRIES = ("lookup", "charge", "find guest")
+
+
+def tries_of(attempts: Sequence[PostingAttempt]) -> int:
+    """Return how often it was tried to post a charge; asking what became of it is none."""
+    return sum(one.step in _TRIES for one in attempts)
+
+
+def standing(row: RoomCharge, link: Link, now: datetime | None = None, tries: int | None = None) -> Standing:
+    """Return how the charge stands; `tries` where they were counted, else as far as its row tells."""
     now = now or link.now()
-    told = _Teller(row, link, now)
+    told = _Teller(row, link, now, row.retry_count + 1 if tries is None else tries)
     match row.status:
         case PostingStatus.POSTED:
             return told.posted()
@@ -105,8 +114,8 @@ def standing(row: RoomCharge, link: Link, now: datetime | None = None) -> Standi
 class _Teller:
     """Writes the sentences about one charge."""
 
-    def __init__(self, row: RoomCharge, link: Link, now: datetime) -> None:
-        self.row, self.now = row, now
+    def __init__(self, row: RoomCharge, link: Link, now: datetime, tries: int) -> None:
+        self.row, self.now, self.tries = row, now, tries
         self._zone = link.hotel.timezone
         self.pms = pms_name(link.pms_type)
         self.sends_itself = link.options.retry.enabled
@@ -202,7 +211,7 @@ class _Teller:
             return Standing(State.OFF, "removed", "Taken off the queue", f"{reason} Nothing is owed.")
         if row.released:
             return Standing(State.REFUSED, "refused", "Refused", f"{reason} Nothing is owed.")
-        tried = "once" if row.retry_count == 0 else f"{row.retry_count + 1} times"
+        tried = "once" if self.tries == 1 else f"{self.tries} times"
         return Standing(
             State.NEEDS_YOU,
             "failed",

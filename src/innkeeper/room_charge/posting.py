@@ -220,6 +220,8 @@ async def _intend(
                 await repository.add_charge(tx.session, row)
             if signature is not None:
                 tx.session.add(signature)
+            if found.away is not None:
+                tx.session.add(steps.attempt_of(row.id, steps.Heard("lookup", found.away, 0), link))
             if row.credit_override:
                 await _record_override(tx, caller, row)
             if sends_now:
@@ -256,8 +258,8 @@ def _first_state(link: Link, row: RoomCharge, found: Found, *, sends_now: bool) 
         states.in_flight(row, now, now + link.claim + settle_time(link))
     elif found.fresh:
         states.held(row)
-    else:
-        states.put_off(row, Later(found.reason, code="CONNECTION_FAILED"), now, link.options.retry)
+    elif found.away is not None:
+        states.put_off(row, found.away, now, link.options.retry)
 
 
 def settle_time(link: Link) -> timedelta:

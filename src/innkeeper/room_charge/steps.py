@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -246,15 +246,21 @@ def attempt_of(charge_id: UUID, heard: Heard[Any], link: Link) -> PostingAttempt
     match heard.outcome:
         case Done():
             row.outcome, row.code, row.message = "done", None, "The PMS answered."
-        case Refused(code=code, message=message, detail=detail):
+        case Refused(code=code, message=message, detail=detail, evidence=evidence):
             row.outcome, row.code = "refused", code
             row.message = " ".join(filter(None, (message, detail)))
-        case Later(reason=reason, code=code):
+            row.evidence = _told(evidence)
+        case Later(reason=reason, code=code, evidence=evidence):
             row.outcome, row.code, row.message = "later", code, reason
+            row.evidence = _told(evidence)
         case Unknown(reason=reason, evidence=evidence):
             row.outcome, row.code, row.message = "unknown", str(evidence.get("failure", "UNKNOWN")), reason
-            row.evidence = {name: str(value) for name, value in evidence.items()}
+            row.evidence = _told(evidence)
     return row
+
+
+def _told(evidence: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in evidence.items()}
 
 
 async def note_change(link: Link, outcome: Outcome[Any]) -> None:
