@@ -251,3 +251,22 @@ async def test_the_auditor_signs_in_place_and_sees_the_chart(database: Database)
         await page.wait_for_selector("#revenue-table")
         await page.wait_for_function("Chart.getChart('revenue-chart')?.data.datasets[0].data[2] === 105")
         assert complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 820, 1280])
+async def test_a_row_of_the_list_is_one_large_target(database: Database, width: int) -> None:
+    async with at_the_till(database, Role.MANAGER, width) as (hotel, page, base):
+        posting = (await hotel.world.post()).json()
+        await page.goto(f"{base}/postings")
+        row = page.locator("#list tbody tr")
+        box = await row.bounding_box()
+        link = await row.locator("a").bounding_box()
+        assert box is not None
+        assert link is not None
+        assert min(box["height"], link["height"], link["width"]) >= 48
+        await row.tap(position={"x": box["width"] - 4, "y": box["height"] - 4}, force=True)
+        await page.wait_for_url(f"{base}/postings/{posting['id']}")
+        await page.go_back()
+        await row.locator("a").focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{base}/postings/{posting['id']}")
