@@ -36,24 +36,27 @@ async def test_folio_balance_is_shown_to_servers_where_the_property_says_so(worl
 async def test_key_card_finds_its_guest_unless_switched_off(world: World) -> None:
     answer = await world.call("POST", "/rooms/lookup", {"key_card": "CARD412N1"})
     assert answer.json()["room_number"] == "412"
+    unknown = await world.call("POST", "/rooms/lookup", {"key_card": "NOBODY'S"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "ROOM_NOT_FOUND")
     await world.configure(verification={"allow_key_card_lookup": False})
     answer = await world.call("POST", "/rooms/lookup", {"key_card": "CARD412N1"})
     assert (answer.status_code, answer.json()["code"]) == (422, "KEY_CARD_OFF")
 
 
 @pytest.mark.parametrize(
-    ("room", "code", "message", "action"),
+    ("room", "found", "code", "message", "action"),
     [
-        ("999", "ROOM_NOT_FOUND", "Room number not found in PMS", "Verify room number with guest"),
-        ("111", "GUEST_CHECKED_OUT", "Guest has already checked out", "Collect payment by card"),
+        ("999", 404, "ROOM_NOT_FOUND", "Room number not found in PMS", "Verify room number with guest"),
+        ("111", 422, "GUEST_CHECKED_OUT", "Guest has already checked out", "Collect payment by card"),
     ],
 )
 async def test_errors_carry_the_words_of_the_specification(
-    world: World, room: str, code: str, message: str, action: str
+    world: World, room: str, found: int, code: str, message: str, action: str
 ) -> None:
-    for answer in (await world.call("GET", f"/rooms/{room}"), await world.post(room=room)):
+    looked_up, posted = await world.call("GET", f"/rooms/{room}"), await world.post(room=room)
+    for answer, status in ((looked_up, found), (posted, 422)):
         problem = answer.json()
-        assert answer.status_code == 422
+        assert answer.status_code == status
         assert (problem["code"], problem["title"], problem["detail"], problem["action"]) == (
             code,
             message,

@@ -41,6 +41,12 @@ class Refusal(RuleRefused):
         self.title = text.message
 
 
+class RoomUnknown(Refusal):
+    """Nobody is known under the room number or the key card that was asked for."""
+
+    status = 404
+
+
 class PmsAway(OutsideUnavailable):
     """The PMS cannot be had now; nothing was done."""
 

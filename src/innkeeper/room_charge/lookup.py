@@ -14,7 +14,7 @@ from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import policy, sightings, steps
 from innkeeper.room_charge.connection import Link
-from innkeeper.room_charge.errors import PmsAway, Refusal
+from innkeeper.room_charge.errors import PmsAway, Refusal, RoomUnknown
 from innkeeper.room_charge.order import Order
 from innkeeper.room_charge.settings import Options, Outlet
 
@@ -81,12 +81,12 @@ class Judge:
 
 
 async def room(link: Link, room_number: str) -> RoomStatus:
-    """Return who can be charged in the room. Raises Refusal, PmsAway."""
+    """Return who can be charged in the room. Raises RoomUnknown, Refusal, PmsAway."""
     return await _known(link, await link.connector.find_room(room_number.strip()))
 
 
 async def key_card(link: Link, card: str) -> RoomStatus:
-    """Return the guest of a key card. Raises Refusal, PmsAway."""
+    """Return the guest of a key card. Raises RoomUnknown, Refusal, PmsAway."""
     if not link.options.verification.allow_key_card_lookup:
         raise Refusal("KEY_CARD_OFF")
     return await _known(link, await link.connector.find_key_card(card.strip()))
@@ -156,7 +156,7 @@ async def _known(link: Link, outcome: Outcome[RoomStatus]) -> RoomStatus:
         _have_profiles(link, outcome.value.guests)
         return outcome.value
     if isinstance(outcome, Refused):
-        refuse(outcome)
+        refuse(outcome, RoomUnknown if outcome.code == PmsCode.ROOM_NOT_FOUND else Refusal)
     raise PmsAway(outcome.reason)
 
 
@@ -166,10 +166,10 @@ def _have_profiles(link: Link, guests: Sequence[InHouseGuest]) -> None:
         link.systems.profiles.saw(link.property_id, [guest.guest_id for guest in guests])
 
 
-def refuse(outcome: Refused) -> NoReturn:
+def refuse(outcome: Refused, as_error: type[Refusal] = Refusal) -> NoReturn:
     """Raises the refusal of a PMS, its own words beside ours."""
     words = " ".join(filter(None, (outcome.message, outcome.detail)))
-    raise Refusal(outcome.code, [FieldError("pms", words, foreign=True)] if words else ())
+    raise as_error(outcome.code, [FieldError("pms", words, foreign=True)] if words else ())
 
 
 def document(
