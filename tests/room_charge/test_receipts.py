@@ -182,6 +182,9 @@ async def test_receipt_is_mailed_to_the_guest_s_own_address_as_text_and_page(wor
     assert page is not None
     assert "105.00 USD" in text.get_content()
     assert "105.00 USD" in page.get_content()
+    for content in (text.get_content(), page.get_content()):
+        assert "Signature" not in content, "nobody signs a mail"
+        assert "____" not in content
 
 
 async def test_address_is_readable_neither_in_the_job_nor_in_the_answer(world: World) -> None:

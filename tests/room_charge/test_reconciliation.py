@@ -2,13 +2,16 @@
 
 import csv
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import update
 
 from innkeeper.access.roles import Role
+from innkeeper.house.tables import Property
 from innkeeper.room_charge import audit_day
 from tests.room_charge.test_queue import waiting
 from tests.room_charge.world import World
@@ -232,6 +235,26 @@ async def test_report_is_written_as_csv_xlsx_and_pdf(world: World) -> None:
     pdf = await world.call("GET", path + "pdf", role=Role.MANAGER)
     assert pdf.content.startswith(b"%PDF")
     assert pdf.headers["content-disposition"] == f'attachment; filename="room-charge-{DAY}.pdf"'
+
+
+def letters_of(pdf: bytes) -> set[str]:
+    """Return the letters that a PDF draws with its embedded fonts, by their tables of letters."""
+    tables = re.findall(rb"beginbfchar(.*?)endbfchar", pdf, re.S)
+    return {chr(int(code, 16)) for table in tables for code in re.findall(rb"<[0-9A-F]{4}> <([0-9A-F]{4})>", table)}
+
+
+async def test_pdf_names_the_hotel_and_writes_every_letter(world: World) -> None:
+    async with world.database.write() as tx:
+        await tx.session.execute(update(Property).values(name="Zamek Łańcut Ωμέγα"))
+    world.systems.forget(world.property_id)
+    await waiting(world)
+    await world.settle()
+    path = f"/reconciliation/export?date={DAY}&format="
+    pdf = (await world.call("GET", path + "pdf", role=Role.MANAGER)).content
+    assert set("Łńμέγ→") <= letters_of(pdf), "the arrows are of the story of a recovered charge"
+    assert "Zamek Łańcut Ωμέγα".encode("utf-16-be").hex().encode() in pdf, "and its title bears the name"
+    text = (await world.call("GET", path + "csv", role=Role.MANAGER)).content.decode("utf-8-sig")
+    assert ["Hotel", "Zamek Łańcut Ωμέγα"] in list(csv.reader(io.StringIO(text)))
 
 
 async def test_property_compares_by_itself_at_its_hour_and_tells_somebody(world: World) -> None:

@@ -133,7 +133,8 @@ async def export_day(
         document = await audit_day.report(link, day or await link.business_date())
         name = document["date"]
     media_type, write = exports.FORMATS[form]
-    return _file(await asyncio.to_thread(write, document), media_type, f"room-charge-{name}.{form}")
+    content = await asyncio.to_thread(write, document, link.hotel.name)
+    return _file(content, media_type, f"room-charge-{name}.{form}")
 
 
 def _file(content: bytes, media_type: str, name: str) -> Response:

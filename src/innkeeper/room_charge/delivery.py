@@ -85,8 +85,8 @@ async def do_mail(link: Link, server: MailServer | None, job: Job) -> Outcome[st
         link.hotel.name,
         link.systems.keyring.decrypt(job.payload["to"]),
         f"{link.hotel.name}: receipt of check {row.check_number}, {outlet.name if outlet else row.outlet_code}",
-        receipts.text(row, link.hotel, link.outlets),
-        receipts.html(row, link.hotel, link.outlets),
+        receipts.text(row, link.hotel, link.outlets, to_sign=False),
+        receipts.html(row, link.hotel, link.outlets, to_sign=False),
         str(job.id),
     )
     outcome = await mailing.send(server, mail)

@@ -9,6 +9,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from innkeeper.web.pages import STATIC
+
 Report = Mapping[str, Any]
 
 _OUTLET = ("outlet_code", "name", "checks", "pos_total", "pms_posted", "variance")
@@ -40,12 +42,16 @@ _RECOVERED = ("at", "room_number", "outlet_code", "check_number", "total", "stor
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = frozenset("0123456789.-")
 
+#: A font with the letters of a guest's and a clerk's name wherever they are from; the build brings it through npm.
+_FONT, _FONTS = "DejaVu", {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 
-def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
-    """Return title, columns and rows of each part of the report, of a day or of a period."""
+
+def tables(report: Report, hotel: str) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+    """Return title, columns and rows of each part of the hotel's report, of a day or of a period."""
     if "days" in report:
-        return _period_tables(report)
+        return _period_tables(report, hotel)
     summary = [
+        ["Hotel", hotel],
         ["Date", report["date"]],
         ["Currency", report["currency"]],
         ["Total posted", report["total_posted"]],
@@ -66,8 +72,9 @@ def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
     ]
 
 
-def _period_tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+def _period_tables(report: Report, hotel: str) -> list[tuple[str, Sequence[str], list[list[str]]]]:
     summary = [
+        ["Hotel", hotel],
         ["From", report["start"]],
         ["Until", report["end"]],
         ["Currency", report["currency"]],
@@ -117,9 +124,9 @@ def _safe(text: str) -> str:
     return text
 
 
-def as_csv(report: Report) -> bytes:
-    """Return the report as CSV, one part under the other."""
-    return csv_of(tables(report))
+def as_csv(report: Report, hotel: str) -> bytes:
+    """Return the hotel's report as CSV, one part under the other."""
+    return csv_of(tables(report, hotel))
 
 
 def csv_of(parts: Sequence[tuple[str, Sequence[str], list[list[str]]]]) -> bytes:
@@ -136,8 +143,8 @@ def csv_of(parts: Sequence[tuple[str, Sequence[str], list[list[str]]]]) -> bytes
     return out.getvalue().encode("utf-8-sig")
 
 
-def as_xlsx(report: Report) -> bytes:
-    """Return the report as a workbook, one sheet a part."""
+def as_xlsx(report: Report, hotel: str) -> bytes:
+    """Return the hotel's report as a workbook, one sheet a part."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
 
@@ -145,7 +152,7 @@ def as_xlsx(report: Report) -> bytes:
     first = book.active
     if first is not None:
         book.remove(first)
-    for title, columns, rows in tables(report):
+    for title, columns, rows in tables(report, hotel):
         sheet = book.create_sheet(title)
         sheet.append(list(columns))
         for cell in sheet[1]:
@@ -160,20 +167,24 @@ def as_xlsx(report: Report) -> bytes:
     return out.getvalue()
 
 
-def as_pdf(report: Report) -> bytes:
-    """Return the report for printing; letters outside of Latin-1 are shown as question marks."""
+def as_pdf(report: Report, hotel: str) -> bytes:
+    """Return the hotel's report for printing."""
     from fpdf import FPDF
 
     page = FPDF(orientation="landscape")
+    for style, file in _FONTS.items():
+        page.add_font(_FONT, style, STATIC / "vendor" / file)
     when = report.get("date") or f"{report['start']} to {report['end']}"
-    page.set_title(f"Room charge reconciliation {when}")
+    page.set_title(f"{hotel}: room charge reconciliation {when}")
     page.add_page()
-    page.set_font("Helvetica", "B", 16)
-    page.cell(0, 10, f"Room charge reconciliation, {when}", new_x="LMARGIN", new_y="NEXT")
-    for title, columns, rows in tables(report):
-        page.set_font("Helvetica", "B", 12)
+    page.set_font(_FONT, "B", 16)
+    page.cell(0, 10, hotel, new_x="LMARGIN", new_y="NEXT")
+    page.set_font(_FONT, "", 12)
+    page.cell(0, 8, f"Room charge reconciliation, {when}", new_x="LMARGIN", new_y="NEXT")
+    for title, columns, rows in tables(report, hotel):
+        page.set_font(_FONT, "B", 12)
         page.cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
-        page.set_font("Helvetica", "", 8)
+        page.set_font(_FONT, "", 8)
         if not rows:
             page.cell(0, 6, "None", new_x="LMARGIN", new_y="NEXT")
             continue
@@ -181,15 +192,11 @@ def as_pdf(report: Report) -> bytes:
             for cells in (columns, *rows):
                 row = table.row()
                 for cell in cells:
-                    row.cell(_latin(cell))
+                    row.cell(cell)
     return bytes(page.output())
 
 
-def _latin(text: str) -> str:
-    return text.replace("→", ">").encode("latin-1", "replace").decode("latin-1")
-
-
-FORMATS: Mapping[str, tuple[str, Callable[[Report], bytes]]] = {
+FORMATS: Mapping[str, tuple[str, Callable[[Report, str], bytes]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
     "pdf": ("application/pdf", as_pdf),

@@ -23,8 +23,13 @@ _STATES = {
 }
 
 
-def text(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], width: int = WIDTH) -> str:
-    """Return the receipt as plain lines of `width` letters, for a screen, a page or a thermal printer."""
+def text(
+    row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], width: int = WIDTH, *, to_sign: bool = True
+) -> str:
+    """Return the receipt as plain lines of `width` letters, for a screen, a page, a mail or a thermal printer.
+
+    One that is not printed is not `to_sign`.
+    """
     outlet = outlets[row.outlet_code].name if row.outlet_code in outlets else row.outlet_code
     sold = hotel_time(row.sold_at, hotel.timezone)
     lines = [hotel.name.center(width), outlet.center(width), ""]
@@ -48,7 +53,7 @@ def text(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], widt
     lines += ["", _state(row).center(width)]
     if row.pms_transaction_id:
         lines.append(f"No. {row.pms_transaction_id}".center(width))
-    if row.signature_hash is None and row.status is PostingStatus.POSTED:
+    if to_sign and row.signature_hash is None and row.status is PostingStatus.POSTED:
         lines += ["", "", "_" * width, "Signature".center(width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -59,13 +64,14 @@ def _state(row: RoomCharge) -> str:
     return _STATES[row.status]
 
 
-def html(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet]) -> str:
-    """Return the receipt as a page of its own, to print from a browser or to mail."""
+def html(row: RoomCharge, hotel: HotelFacts, outlets: Mapping[str, Outlet], *, to_sign: bool = True) -> str:
+    """Return the receipt as a page of its own, to print from a browser or, not `to_sign`, to mail."""
     title = escape(f"{hotel.name}, check {row.check_number}")
+    lines = escape(text(row, hotel, outlets, to_sign=to_sign))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{title}</title></head><body>"
-        f'<pre style="font: 14px/1.4 ui-monospace, monospace">{escape(text(row, hotel, outlets))}</pre></body></html>\n'
+        f'<pre style="font: 14px/1.4 ui-monospace, monospace">{lines}</pre></body></html>\n'
     )
 
 
