@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         return self.alert_urls.replace(",", " ").split()
 
     def keyring(self) -> Keyring:
-        """Return the keys; those of the file are read again when none fits. Raises WrongSettings for one that is none."""
+        """Return the keys; those of the file are read again when none fits. Raises WrongSettings for no key."""
         try:
             if self.secret_keys:
                 return Keyring([key.strip() for key in self.secret_keys.split(",") if key.strip()])

@@ -149,7 +149,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "secret_unreadable": Cause(
         "The stored key of QloApps cannot be read",
-        "None of the secret keys of this installation opens it. Nothing is read or sent, and nothing is lost: it waits.",
+        "No secret key of this installation opens it. Nothing is read or sent, and nothing is lost: it waits.",
         "Put the missing secret key back (INNKEEPER_SECRET_KEYS, or secret.keys in the data folder), or enter the key "
         "of QloApps again under Channels.",
         retry=False,

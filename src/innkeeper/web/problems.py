@@ -292,9 +292,6 @@ def sign_in_path(request: Request) -> str:
 
 
 def _from_http(error: HTTPException) -> InnkeeperError:
-    if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
-        # The framework's word for a body that its parser could not read, such as one nested without end.
-        return Invalid.field("body", _PLAIN["json_invalid"])
     phrase = HTTPStatus(error.status_code).phrase
     code, title, action = _HTTP.get(error.status_code, (phrase.upper().replace(" ", "_"), phrase, "See the detail."))
     converted = InnkeeperError(title + "." if error.detail == phrase else str(error.detail), code=code, action=action)
