@@ -2,12 +2,15 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import delete
 
 from innkeeper.channel_sync import ari_jobs, ari_repository, drift, runs
 from innkeeper.domain.outcome import Done
-from innkeeper.house import reservations
+from innkeeper.house import reservations, rooms
+from innkeeper.jobs.tables import JobRow
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from tests.channel_sync.selling import go_live, house_prices, link_of, set_rate, shop_free, shop_prices
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
@@ -132,3 +135,65 @@ async def test_a_full_dry_run_lists_where_the_sides_differ(selling: World) -> No
     result = await selling.sync("all", full=True, dry_run=True)
     assert {"differs"} <= {action["action"] for action in result.actions}
     assert await selling.reservations() == []
+
+
+async def add_room(world: World) -> UUID:
+    """Add a double to the house that the shop does not have, and return it."""
+    async with world.database.write() as tx:
+        added = await rooms.create_room(tx, world.property_id, world.types[DOUBLE], "104")
+    await world.work()
+    return added.id
+
+
+async def test_a_room_that_the_shop_does_not_have_is_told_and_never_counted_as_healed(selling: World) -> None:
+    spare = await add_room(selling)
+    for _ in range(2):
+        report = await sweep(selling)
+        (difference,) = report["differences"]
+        assert (difference["heals"], difference["house"], difference["qloapps"]) == (False, 4, 3)
+        assert difference["why"] == "QloApps has 3 rooms of the type and the house 4."
+        assert report["healed"] == 0
+    told = (await selling.attention())["capacity_differs"]
+    assert told.title == "Double has 4 rooms here and 3 in QloApps"
+    async with selling.database.write() as tx:
+        await rooms.delete_room(tx, selling.property_id, spare)
+    await selling.work()
+    assert (await sweep(selling))["equal"] is True
+    assert await selling.attention() == {}
+
+
+async def test_only_what_is_equal_at_a_second_look_counts_as_healed(selling: World) -> None:
+    await add_room(selling)
+    state = selling.shop.state
+    state.feature_prices.clear()
+    state.index_rooms()
+    await selling.book(selling.room(3, 5, SUITE))
+    async with selling.database.write() as tx:
+        await tx.session.execute(delete(JobRow))  # nothing is sent before the sweep
+    report = await sweep(selling)
+    heals = [one for one in report["differences"] if one["heals"]]
+    assert {one["kind"] for one in heals} == {"booking_missing_there", "availability", "rate"}
+    # the reservation is only on its way by then
+    assert report["healed"] == len([one for one in heals if one["kind"] != "booking_missing_there"])
+
+
+async def test_a_booking_that_was_sent_by_the_nightly_sweep_is_counted(selling: World) -> None:
+    await selling.book(selling.room(3, 5))
+    async with selling.database.write() as tx:
+        await tx.session.execute(delete(JobRow))
+        await ari_jobs.sweep(tx)
+    await selling.work()
+    async with selling.database.read() as session:
+        report = drift.document(await ari_repository.last_sweep(session, selling.property_id))
+    (missing,) = [one for one in report["differences"] if one["kind"] == "booking_missing_there"]
+    assert missing["heals"] is True
+    assert report["healed"] >= 1
+    assert (await sweep(selling))["equal"] is True
+
+
+async def test_nights_are_not_said_to_heal_while_availability_is_switched_off(selling: World) -> None:
+    await go_live(selling, rooms_too=False)
+    selling.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    report = await sweep(selling)
+    (night,) = [one for one in report["differences"] if one["kind"] == "availability"]
+    assert (night["heals"], night["why"]) == (False, "Sending availability is switched off.")

@@ -99,7 +99,7 @@ async def _create(book: Book, booking: ChannelBooking, result: SyncResult) -> st
     guest_id = await guest_of(book, booking)
     keys = {line.line_id: new_key(line.line_id) for line in booking.lines}
     remote = remote_state(booking, keys)
-    draft = house_draft(remote, booking, guest_id, book.types, None)
+    draft = house_draft(remote, booking, guest_id, book.types, None, book.products)
     reservation = await reservations.create(book.tx, book.property_id, draft, origin=ORIGIN, force=True)
     await book.tx.session.flush()  # the mapping points at the reservation's row
     mapping = new_mapping(book, booking, reservation, remote)
@@ -178,7 +178,8 @@ async def _apply(book: Book, booking: ChannelBooking, reservation: Reservation, 
         return await reservations.cancel(book.tx, book.property_id, reservation.id, origin=ORIGIN, force=True)
     if not outcome.taken and reservation.prepaid_amount == booking.paid:
         return reservation
-    draft = house_draft(outcome.state, booking, reservation.primary_guest_id, book.types, reservation)
+    guest_id = reservation.primary_guest_id
+    draft = house_draft(outcome.state, booking, guest_id, book.types, reservation, book.products)
     if not any(path.endswith((".amount", ".held")) for path in outcome.taken):
         draft = dataclasses.replace(draft, total_amount=reservation.total_amount)
     return await reservations.change(book.tx, book.property_id, reservation.id, draft, origin=ORIGIN, force=True)
@@ -190,10 +191,10 @@ async def _mark(book: Book, booking: ChannelBooking, reservation: Reservation) -
     facts = {"reservation_id": reservation.id, "order_id": booking.order_id}
     held = reservation.status != StayStatus.CANCELLED
     for line in booking.held:
-        if line.room_type_id not in book.types:
-            await attention.open_cause(
-                tx, book.property_id, "unmapped_room_type", str(line.room_type_id), name=line.room_type_name
-            )
+        cause = typeless_cause(book, line.room_type_id)
+        # a booking of ours has its rooms here, whichever way the mapping leads
+        if cause is not None and (line.room_type_id not in book.unread or "unmapped" in reservation.flags):
+            await attention.open_cause(tx, book.property_id, cause, str(line.room_type_id), name=line.room_type_name)
     await _open_or_close(book, "overbooked", key, held and "overbooked" in reservation.flags, reservation, facts)
     foreign = held and booking.currency != book.currency
     await _open_or_close(book, "foreign_currency", key, foreign, reservation, {**facts, "currency": booking.currency})
@@ -203,6 +204,13 @@ async def _mark(book: Book, booking: ChannelBooking, reservation: Reservation) -
     remove = frozenset({"foreign_currency", "reopened_without_rooms", "gone_at_channel"}) - add
     if add - set(reservation.flags) or remove & set(reservation.flags):
         await reservations.set_flags(tx, book.property_id, reservation.id, add=add, remove=remove, origin=ORIGIN)
+
+
+def typeless_cause(book: Book, room_type_id: int) -> str | None:
+    """Return the cause that keeps bookings of this type of theirs from taking rooms here, None where they do."""
+    if room_type_id in book.types:
+        return None
+    return "outbound_only_type" if room_type_id in book.unread else "unmapped_room_type"
 
 
 async def _open_or_close(

@@ -285,11 +285,12 @@ async def map_room_type(
 ) -> RoomTypeMappingOut:
     """Map one of ours to one of theirs; what waited for it is completed."""
     channels = channels_of(request)
+    link = await channels.link(property_id)
+    theirs = await room_types.known_products(link)
+    hotel_id = body.qloapps_hotel_id or link.config.qloapps_hotel_id
     async with channels.database.write() as tx:
-        config = await require_config(tx.session, property_id)
-        hotel_id = body.qloapps_hotel_id or config.qloapps_hotel_id
         row = await room_types.create_mapping(
-            tx, property_id, body.local_room_type_id, body.qloapps_product_id, hotel_id, body.sync_direction
+            tx, property_id, body.local_room_type_id, body.qloapps_product_id, hotel_id, body.sync_direction, theirs
         )
         await audit.record(tx, caller, "qloapps.map", "room_type_mapping", row.id, body.model_dump(mode="json"))
         return RoomTypeMappingOut.of(row)
@@ -302,7 +303,7 @@ async def unmap_room_type(request: Request, caller: CurrentManager, property_id:
         row = await repository.room_type_mapping(tx.session, property_id, mapping_id)
         if row is None:
             raise NotFound("There is no such mapping.")
-        await tx.session.delete(row)
+        await room_types.delete_mapping(tx, row)
         await audit.record(tx, caller, "qloapps.unmap", "room_type_mapping", mapping_id, {})
 
 

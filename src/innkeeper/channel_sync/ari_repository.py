@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.channel_sync.tables import Block, DriftSweep, ReservationMapping, RoomTypeMapping, TypeState
-from innkeeper.house.tables import Reservation, RoomType
+from innkeeper.house.tables import Reservation, ReservationRoom, RoomType
 
 #: Directions in which a mapping lets anything out.
 _OUTWARD = ("outbound", "bidirectional")
@@ -100,6 +100,21 @@ async def last_sweep(session: AsyncSession, property_id: UUID, status: str | Non
     return (await session.scalars(query.order_by(DriftSweep.started_at.desc(), DriftSweep.id.desc()).limit(1))).first()
 
 
+async def sent_mappings(
+    session: AsyncSession, property_id: UUID, reservation_ids: Collection[UUID], order_ids: Collection[int]
+) -> Sequence[ReservationMapping]:
+    """Return the mappings of these reservations and of these orders that have a booking there."""
+    query = select(ReservationMapping).where(
+        ReservationMapping.property_id == property_id,
+        ReservationMapping.qloapps_order_id.is_not(None),
+        or_(
+            ReservationMapping.local_reservation_id.in_(reservation_ids),
+            ReservationMapping.qloapps_order_id.in_(order_ids),
+        ),
+    )
+    return (await session.scalars(query)).all()
+
+
 async def mapped_orders(
     session: AsyncSession, property_id: UUID, since: Any, after: int, limit: int
 ) -> Sequence[ReservationMapping]:
@@ -114,3 +129,30 @@ async def mapped_orders(
         )
     )
     return (await session.scalars(query.order_by(ReservationMapping.qloapps_order_id).limit(limit))).all()
+
+
+async def distrust_agreed(session: AsyncSession, property_id: UUID, room_type_id: UUID, since: Any) -> None:
+    """Let reservations with a room of this type that end on or after `since` be compared again by the next run."""
+    ids = (
+        select(Reservation.id)
+        .join(ReservationRoom, ReservationRoom.reservation_id == Reservation.id)
+        .where(
+            Reservation.property_id == property_id,
+            Reservation.check_out >= since,
+            ReservationRoom.room_type_id == room_type_id,
+        )
+    )
+    query = update(ReservationMapping).where(
+        ReservationMapping.property_id == property_id, ReservationMapping.local_reservation_id.in_(ids)
+    )
+    await session.execute(query.values(last_local_update=None), execution_options={"synchronize_session": False})
+
+
+async def reservations_of_types(
+    session: AsyncSession, reservation_ids: Collection[UUID], room_type_ids: Collection[UUID]
+) -> set[UUID]:
+    """Return those of the reservations that have a room of one of these types."""
+    if not room_type_ids:
+        return set()
+    query = select(ReservationRoom.reservation_id).where(ReservationRoom.room_type_id.in_(room_type_ids))
+    return set(reservation_ids) & set(await session.scalars(query))

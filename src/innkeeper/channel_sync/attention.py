@@ -29,6 +29,36 @@ CAUSES: Mapping[str, Cause] = {
         "Bookings of this type are stored but take no rooms here, and reservations of ours cannot be sent.",
         "Map the room type under Channels; what waits for it is completed by itself.",
     ),
+    "inbound_only_type": Cause(
+        "What is booked here of {name} is not sent to QloApps",
+        "Its mapping only reads: QloApps learns nothing of these reservations and may sell the same rooms again.",
+        "Map the type both ways under Channels, or keep QloApps in step by hand.",
+        retry=False,
+    ),
+    "outbound_only_type": Cause(
+        "QloApps has sold {name}, whose mapping only sends",
+        "The bookings are stored and listed, but take no room here, since nothing of this type is read.",
+        "Map the type both ways under Channels and they are completed by themselves, or give each a room by hand.",
+        retry=False,
+    ),
+    "mapped_type_unknown": Cause(
+        "{name} is mapped to room type {product}, which QloApps does not have",
+        "Its reservations cannot be sent, and neither can the rooms left nor the prices.",
+        "Take the mapping away under Channels and map it to a room type that QloApps has.",
+        retry=False,
+    ),
+    "room_type_differs": Cause(
+        "QloApps says something else of {name} than the house",
+        "{detail}",
+        "Change the one that is wrong; a room type there is never written from here.",
+        retry=False,
+    ),
+    "capacity_differs": Cause(
+        "{name} has {ours} rooms here and {theirs} in QloApps",
+        "QloApps sells no more than it has; where the house has more left on a night, only the house can sell it.",
+        "Add the room in QloApps, or switch it on there; or take it out of sale here.",
+        retry=False,
+    ),
     "overbooked": Cause(
         "Reservation {confirmation} is overbooked",
         "The guest holds a confirmation and there is no room of the type left on at least one night.",
@@ -149,7 +179,7 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "secret_unreadable": Cause(
         "The stored key of QloApps cannot be read",
-        "No secret key of this installation opens it. Nothing is read or sent, and nothing is lost: it waits.",
+        "None of the secret keys of this installation opens it. Nothing is read or sent, and nothing is lost.",
         "Put the missing secret key back (INNKEEPER_SECRET_KEYS, or secret.keys in the data folder), or enter the key "
         "of QloApps again under Channels.",
         retry=False,

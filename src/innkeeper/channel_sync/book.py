@@ -14,7 +14,11 @@ from innkeeper.storage.database import Tx
 
 @dataclass(slots=True)
 class Book:
-    """The mappings that concern a page. `products` and `types` lead from our room types to theirs and back."""
+    """The mappings that concern a page.
+
+    `products` leads from our room types to theirs; `types` leads back, for those whose bookings take rooms here. What
+    is booked of `unsent` types of ours is not sent, and what is booked of `unread` types of theirs takes no room.
+    """
 
     tx: Tx
     property_id: UUID
@@ -25,7 +29,8 @@ class Book:
     customers: dict[int, CustomerMapping]
     products: dict[UUID, int] = field(default_factory=dict)
     types: dict[int, UUID] = field(default_factory=dict)
-    sendable: set[UUID] = field(default_factory=set)
+    unsent: set[UUID] = field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
     sync_state_id: UUID | None = None
 
 
@@ -49,7 +54,10 @@ async def open_book(tx: Tx, link: Link, bookings: Sequence[ChannelBooking], sync
     )
     for mapping in await repository.room_type_mappings(session, property_id):
         book.products[mapping.local_room_type_id] = mapping.qloapps_product_id
-        book.types[mapping.qloapps_product_id] = mapping.local_room_type_id
-        if mapping.sync_direction != "inbound":
-            book.sendable.add(mapping.local_room_type_id)
+        if mapping.sync_direction == "outbound":
+            book.unread.add(mapping.qloapps_product_id)
+        else:
+            book.types[mapping.qloapps_product_id] = mapping.local_room_type_id
+        if mapping.sync_direction == "inbound":
+            book.unsent.add(mapping.local_room_type_id)
     return book

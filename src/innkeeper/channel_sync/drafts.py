@@ -42,12 +42,16 @@ def house_draft(
     guest_id: UUID,
     types: Mapping[int, UUID],
     reservation: Reservation | None,
+    products: Mapping[UUID, int],
 ) -> ReservationDraft:
-    """Return the reservation as `state` says it shall be; what the state does not speak of stays as it is."""
+    """Return the reservation as `state` says it shall be; what the state does not speak of stays as it is.
+
+    `types` gives a room of theirs its type here; `products` says which of theirs a room of ours stands for already.
+    """
     names = {line.room_type_id: line.room_type_name for line in booking.lines}
     known = {str(room.id): room for room in reservation.rooms} if reservation else {}
     rooms = tuple(
-        _room_draft(key, room, known.get(key), types, names, cancelled=state.cancelled)
+        _room_draft(key, room, known.get(key), types, products, names, cancelled=state.cancelled)
         for key, room in state.rooms.items()
     )
     extras = booking.total_gross - sum((line.gross for line in booking.lines), Decimal(0))
@@ -83,6 +87,7 @@ def _room_draft(
     room: Mapping[str, Any],
     known: ReservationRoom | None,
     types: Mapping[int, UUID],
+    products: Mapping[UUID, int],
     names: Mapping[int, str],
     *,
     cancelled: bool,
@@ -90,8 +95,10 @@ def _room_draft(
     stay = stay_of(room)
     kind = room["type"]
     room_type_id = types.get(kind) if isinstance(kind, int) else _local_type(kind)
-    if room_type_id is None and known is not None and isinstance(kind, str):
-        room_type_id = known.room_type_id
+    if room_type_id is None and known is not None and known.room_type_id is not None:
+        # a mapping that only sends gives no type, and takes none away
+        stands_for_it = isinstance(kind, str) or products.get(known.room_type_id) == kind
+        room_type_id = known.room_type_id if stands_for_it else None
     same_room = (
         known is not None
         and known.room_type_id == room_type_id

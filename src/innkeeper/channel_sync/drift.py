@@ -1,6 +1,7 @@
 """Compares every booking and every night of both sides, a step at a time, and heals what is ours to heal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,17 +9,19 @@ from uuid import UUID
 from innkeeper.channel_sync import ari_repository, rates_out, repository
 from innkeeper.channel_sync.agreement import differs_from_agreed
 from innkeeper.channel_sync.availability_out import PushOptions, TypeWindow, push_availability, type_windows, window_of
-from innkeeper.channel_sync.book import open_book
+from innkeeper.channel_sync.book import Book, open_book
+from innkeeper.channel_sync.capacity import note_capacity
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.prices_out import push_rates, read_prices
 from innkeeper.channel_sync.result import SyncResult
-from innkeeper.channel_sync.tables import DriftSweep, ReservationMapping
+from innkeeper.channel_sync.tables import Config, DriftSweep, ReservationMapping
 from innkeeper.channel_sync.work import queue_pull, queue_push
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import ChannelBooking, RoomInventory
 from innkeeper.domain.outcome import Done, Outcome
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house import properties, reservations
+from innkeeper.house.tables import Reservation
 from innkeeper.storage.database import Tx
 
 #: Bookings compared in one step: three requests.
@@ -31,7 +34,7 @@ SAMPLE_NIGHTS = 7
 MOST_LISTED = 500
 
 #: In this order; each is resumed where it was left.
-PHASES = ("bookings", "nights", "rates")
+PHASES = ("bookings", "nights", "rates", "healed")
 
 Difference = dict[str, Any]
 
@@ -68,7 +71,7 @@ async def step(link: Link, sweep_id: UUID) -> Outcome[DriftSweep]:
         return Done(sweep or DriftSweep(id=sweep_id, status="completed"))
     before = link.connector.requests_made
     phase = sweep.position["phase"]
-    part = {"bookings": _bookings, "nights": _nights, "rates": _rates}[phase]
+    part = {"bookings": _bookings, "nights": _nights, "rates": _rates, "healed": _count_healed_bookings}[phase]
     answer = await part(link, sweep)
     if not isinstance(answer, Done):
         return answer
@@ -133,10 +136,11 @@ async def _bookings(link: Link, sweep: DriftSweep) -> Outcome[Part]:
             difference = _compare(mapping, booking, reservation.confirmation, changed_here=changed_here, ended=ended)
             if difference is None:
                 continue
+            if difference["kind"] == "booking_changed_here" and _is_only_read(book, reservation):
+                difference |= _ONLY_READ
             found.append(difference)
             if sweep.heal and link.may_write:
                 await _heal(tx, link, mapping, difference)
-                sweep.healed += difference["heals"]
     sweep.bookings += len(mappings)
     return Done((found, {"phase": "bookings", "after": mappings[-1].qloapps_order_id}))
 
@@ -178,10 +182,22 @@ def _compare(
     return None
 
 
+#: What is said of a reservation that is not sent because of its mapping.
+_ONLY_READ: Difference = {
+    "why": "The mapping of its room type only reads.",
+    "healing": "None: map the room type both ways if QloApps shall have it.",
+    "heals": False,
+}
+
+
+def _is_only_read(book: Book, reservation: Reservation) -> bool:
+    return any(room.room_type_id in book.unsent for room in reservation.rooms)
+
+
 async def _heal(tx: Tx, link: Link, mapping: ReservationMapping, difference: Difference) -> None:
     if difference["kind"] == "booking_changed_there" and mapping.qloapps_order_id is not None:
         await queue_pull(tx, link.property_id, mapping.qloapps_order_id)
-    elif difference["kind"] == "booking_changed_here":
+    elif difference["kind"] == "booking_changed_here" and difference["heals"]:
         await queue_push(tx, link.property_id, mapping.local_reservation_id)
 
 
@@ -190,10 +206,12 @@ async def _unsent(link: Link, sweep: DriftSweep, since: date) -> list[Difference
     async with link.database.write() as tx:
         waiting = await repository.unsent_reservations(tx.session, link.property_id, since)
         names = await repository.confirmations(tx.session, waiting)
+        book = await open_book(tx, link, [])
+        only_read = await ari_repository.reservations_of_types(tx.session, waiting, book.unsent)
         heals = sweep.heal and link.may_write and link.config.sync_reservations_outbound
-        for reservation_id in waiting if heals else ():
+        sendable = [one for one in waiting if one not in only_read] if heals else []
+        for reservation_id in sendable:
             await queue_push(tx, link.property_id, reservation_id)
-    sweep.healed += len(waiting) if heals else 0
     return [
         {
             "kind": "booking_missing_there",
@@ -203,6 +221,7 @@ async def _unsent(link: Link, sweep: DriftSweep, since: date) -> list[Difference
             "what": "QloApps does not have it.",
             "healing": "Sends it.",
             "heals": True,
+            **(_ONLY_READ if reservation_id in only_read else {}),
         }
         for reservation_id in waiting
     ]
@@ -223,22 +242,69 @@ async def _nights(link: Link, sweep: DriftSweep) -> Outcome[Part]:
     answer = await link.connector.inventory([kind.product_id for kind in kinds], start, end, fresh=True)
     if not isinstance(answer, Done):
         return answer
+    length = (end - start).days
     found = await _strangers(link, sweep, answer.value, blocks)
-    free_of = {one.room_type_id: _free(one, start, (end - start).days) for one in answer.value}
+    unread = {one["subject"] for one in found if one["kind"] == "booking_missing_here"}
+    free_of = {one.room_type_id: _free(one, start, length) for one in answer.value}
+    async with link.database.write() as tx:
+        fewer = await note_capacity(tx, link.property_id, kinds, answer.value)
+    inventories = {one.room_type_id: one for one in answer.value}
     for kind in kinds:
-        found += _differing_nights(kind, free_of[kind.product_id], start)
-    offset = start.toordinal() * SAMPLE_NIGHTS % max(1, (end - start).days - SAMPLE_NIGHTS)
+        yielding = _yielding(inventories[kind.product_id], blocks | unread, start, length)
+        view = _View(free_of[kind.product_id], yielding, fewer.get(kind.product_id, ""))
+        found += _differing_nights(kind, view, start, link.config)
+    offset = start.toordinal() * SAMPLE_NIGHTS % max(1, length - SAMPLE_NIGHTS)
     asked = await _ask_sample(link, kinds, free_of, start + timedelta(days=offset), offset)
     if not isinstance(asked, Done):
         return asked
     found += asked.value
-    sweep.nights += len(kinds) * (end - start).days
+    sweep.nights += len(kinds) * length
     if sweep.heal and link.config.sync_availability:
         outcome = await push_availability(link, PushOptions(full=True), SyncResult())
         if not isinstance(outcome, Done):
             return outcome
-        sweep.healed += sum(bool(one["heals"]) for one in found if one["kind"] == "availability")
+        return await _count_healed_nights(link, sweep, kinds, found, start)
     return Done((found, None))
+
+
+async def _count_healed_nights(
+    link: Link, sweep: DriftSweep, kinds: Sequence[TypeWindow], found: list[Difference], start: date
+) -> Outcome[Part]:
+    """Look once more, and count as healed only what is equal now."""
+    nights = [one for one in found if one["kind"] == "availability" and one["heals"]]
+    if nights:
+        end = start + timedelta(days=len(kinds[0].wanted))
+        answer = await link.connector.inventory([kind.product_id for kind in kinds], start, end)
+        if not isinstance(answer, Done):
+            return answer
+        wanted = {str(kind.room_type_id): kind for kind in kinds}
+        free_of = {one.room_type_id: _free(one, start, len(kinds[0].wanted)) for one in answer.value}
+        for one in nights:
+            kind = wanted[one["room_type_id"]]
+            first, last = ((date.fromisoformat(one[name]) - start).days for name in ("start", "end"))
+            sweep.healed += kind.wanted[first:last] == free_of[kind.product_id][first:last]
+    return Done((found, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the shop would sell of a type on each night, how many rooms healing gives back, and why it has too few."""
+
+    free: Sequence[int]
+    yielding: Sequence[int]
+    why: str
+
+
+def _yielding(inventory: RoomInventory, holders: Collection[str], start: date, nights: int) -> list[int]:
+    """Return how many rooms are held on each night by what healing takes away: blocks of ours, and unread bookings."""
+    held: list[set[int]] = [set() for _ in range(nights)]
+    for hold in inventory.holds:
+        if hold.holder in holders:
+            for night in range(
+                max(0, (hold.stay.check_in - start).days), min(nights, (hold.stay.check_out - start).days)
+            ):
+                held[night].add(hold.room_id)
+    return [len(rooms) for rooms in held]
 
 
 def _free(inventory: RoomInventory, start: date, nights: int) -> list[int]:
@@ -251,17 +317,18 @@ def _free(inventory: RoomInventory, start: date, nights: int) -> list[int]:
     return [len(rooms - some) for some in taken]
 
 
-def _differing_nights(kind: TypeWindow, free: Sequence[int], start: date) -> list[Difference]:
+def _differing_nights(kind: TypeWindow, view: _View, start: date, config: Config) -> list[Difference]:
     """Return one difference for each run of nights on which the two sides would sell other numbers of rooms."""
     found: list[Difference] = []
-    for night, (ours, theirs) in enumerate(zip(kind.wanted, free, strict=True)):
+    for night, (ours, theirs, yielding) in enumerate(zip(kind.wanted, view.free, view.yielding, strict=True)):
         if ours == theirs:
             continue
+        healing = _healing_of_night(ours - theirs, yielding, view.why, config)
         day, last = start + timedelta(days=night), found[-1] if found else None
-        if last and (last["house"], last["qloapps"], last["end"]) == (ours, theirs, day.isoformat()):
+        same = last is not None and all(last[name] == value for name, value in healing.items())
+        if last and same and (last["house"], last["qloapps"], last["end"]) == (ours, theirs, day.isoformat()):
             last["end"] = (day + timedelta(days=1)).isoformat()
             continue
-        more = theirs > ours
         found.append(
             {
                 "kind": "availability",
@@ -273,11 +340,23 @@ def _differing_nights(kind: TypeWindow, free: Sequence[int], start: date) -> lis
                 "house": ours,
                 "qloapps": theirs,
                 "what": f"The house has {ours} left and QloApps would sell {theirs}.",
-                "healing": "Blocks the rest." if more else "Releases blocks of ours, where it is they that hold rooms.",
-                "heals": True,
+                **healing,
             }
         )
     return found
+
+
+def _healing_of_night(missing: int, yielding: int, fewer: str, config: Config) -> Difference:
+    """Say what healing does about a night: `missing` rooms there of what the house has left, `yielding` can be had."""
+    if not config.sync_availability:
+        why = "Sending availability is switched off."
+        return {"why": why, "healing": "None, as long as it is switched off.", "heals": False}
+    if missing < 0:
+        return {"healing": "Blocks the rest.", "heals": True}
+    if missing <= yielding:
+        return {"healing": "Releases blocks of ours, or reads the booking that holds the room.", "heals": True}
+    why = fewer or "Something in QloApps that is not ours holds rooms there."
+    return {"why": why, "healing": "Asks: no block of ours holds these rooms, so none can be released.", "heals": False}
 
 
 async def _ask_sample(
@@ -320,7 +399,6 @@ async def _strangers(
         heals = sweep.heal and link.config.sync_reservations_inbound
         for order_id in unknown if heals else ():
             await queue_pull(tx, link.property_id, order_id)
-    sweep.healed += len(unknown) if heals else 0
     found: list[Difference] = [
         {
             "kind": "booking_missing_here",
@@ -391,8 +469,49 @@ async def _rates(link: Link, sweep: DriftSweep) -> Outcome[Part]:
         outcome = await push_rates(link, PushOptions(full=True), SyncResult())
         if not isinstance(outcome, Done):
             return outcome
-        sweep.healed += sum(bool(one["heals"]) for one in found) if link.may_write else 0
+        if link.may_write and any(one["heals"] for one in found):
+            return await _count_healed_rates(link, sweep, found)
     return Done((found, None))
+
+
+async def _count_healed_rates(link: Link, sweep: DriftSweep, found: list[Difference]) -> Outcome[Part]:
+    """Read the rules once more, and count as healed only what is right now."""
+    answer = await read_prices(link)
+    if not isinstance(answer, Done):
+        return answer
+    left = {
+        f"{kind.room_type_id}:{change.price.first}"
+        for kind, wanted, start in answer.value
+        for change in rates_out.changes(kind.rules, wanted, start)
+    }
+    sweep.healed += sum(one["subject"] not in left for one in found if one["heals"])
+    return Done((found, None))
+
+
+# --- the second look --------------------------------------------------------------------------------------------------
+
+
+async def _count_healed_bookings(link: Link, sweep: DriftSweep) -> Outcome[Part]:
+    """Look once more at the bookings that were sent or read meanwhile, and count those on which both sides agree."""
+    todo = [one for one in sweep.differences if one["kind"].startswith("booking_") and one["heals"]]
+    if not todo or not sweep.heal:
+        return Done(([], None))
+    ours = [UUID(one["reservation_id"]) for one in todo if "reservation_id" in one]
+    orders = [one["qloapps_order_id"] for one in todo if "reservation_id" not in one]
+    async with link.database.read() as session:
+        mappings = await ari_repository.sent_mappings(session, link.property_id, ours, orders)
+    answer = await link.connector.bookings([mapping.qloapps_order_id or 0 for mapping in mappings])
+    if not isinstance(answer, Done):
+        return answer
+    there = {booking.order_id: booking for booking in answer.value}
+    async with link.database.write() as tx:
+        book = await open_book(tx, link, [])
+        for mapping in mappings:
+            reservation = await reservations.load(tx.session, link.property_id, mapping.local_reservation_id)
+            booking = there.get(mapping.qloapps_order_id or 0)
+            if reservation is not None and booking is not None and booking.digest == mapping.remote_digest:
+                sweep.healed += not differs_from_agreed(book, mapping, reservation)
+    return Done(([], None))
 
 
 def document(sweep: DriftSweep | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What channel sync does when the house announces a change: it puts work on the queue, in the same transaction."""
 
-from innkeeper.channel_sync import ari_work, erasing, overbooked, repository
+from innkeeper.channel_sync import ari_work, erasing, overbooked, repository, room_types
 from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.work import queue_push
 from innkeeper.house import events as house_events
@@ -19,6 +19,8 @@ async def on_event(tx: Tx, event: Event) -> None:
         await erasing.forget(tx, event)
         return
     await overbooked.follow(tx, event)
+    if event.name == house_events.ROOM_TYPE_UPDATED and "deleted" in event.payload.get("changed", ()):
+        await room_types.drop_mapping_of(tx, event.property_id, event.entity_id)
     if event.name in _RESERVATIONS and event.origin != ORIGIN:
         config = await repository.config_once(tx.session, event.property_id)
         sent = config is not None and config.sync_enabled and config.sync_reservations_outbound

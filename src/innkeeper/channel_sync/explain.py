@@ -59,12 +59,14 @@ async def _explain(
         steps += [_of_event(row) for row in await log_repository.events_about(session, reservation_id, MOST_TOLD)]
     customer = await _customer(session, property_id, logs, reservation)
     steps += [_of_person(row) for row in await _decided(session, property_id, mapping, customer)]
+    one_way = await _one_way(session, property_id, reservation, mapping)
     jobs = await log_repository.open_jobs_about(session, property_id, reservation_id, order_ids)
     return {
         "order_ids": order_ids,
         "reservation_id": str(reservation_id) if reservation_id else None,
         "timeline": sorted(steps, key=lambda step: str(step["at"])),
         "became": _rows(reservation, mapping, customer),
+        "one_way": one_way,
         "waiting": [_job(job) for job in jobs],
         "complete": len(logs) < MOST_TOLD,
     }
@@ -188,6 +190,27 @@ async def _decided(
             )
             rows += found
     return rows
+
+
+async def _one_way(
+    session: AsyncSession, property_id: UUID, reservation: Reservation | None, mapping: ReservationMapping | None
+) -> list[str]:
+    """Say what is not sent, or takes no room here, because of a mapping that leads one way only."""
+    if reservation is None:
+        return []
+    kinds = {room.room_type_id for room in reservation.rooms}
+    typeless = {str(room.id) for room in reservation.rooms if room.room_type_id is None}
+    agreed = (mapping.agreed_remote or {}).get("rooms", {}) if mapping else {}
+    there = {room.get("type") for key, room in agreed.items() if key in typeless}
+    names = {kind.id: kind.name for kind in await repository.room_types(session, property_id)}
+    sentences = []
+    for one in await repository.room_type_mappings(session, property_id):
+        name = names.get(one.local_room_type_id, "a deleted room type")
+        if one.sync_direction == "inbound" and one.local_room_type_id in kinds:
+            sentences.append(f"What is changed here of {name} is not sent: its mapping only reads.")
+        if one.sync_direction == "outbound" and one.qloapps_product_id in there:
+            sentences.append(f"Booked in QloApps as {name}, it takes no room here: that mapping only sends.")
+    return sentences
 
 
 def _rows(

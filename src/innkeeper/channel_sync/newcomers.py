@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from innkeeper.channel_sync import attention, repository
-from innkeeper.channel_sync.absorb import creation_log, new_mapping
+from innkeeper.channel_sync.absorb import creation_log, new_mapping, typeless_cause
 from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.customers import ORIGIN, guests_of, seen
 from innkeeper.channel_sync.drafts import house_draft, new_key
@@ -48,7 +48,7 @@ async def store_newcomers(book: Book, bookings: Sequence[ChannelBooking], result
     guests = await guests_of(book, bookings)
     remotes = [remote_state(b, {line.line_id: new_key(line.line_id) for line in b.lines}) for b in bookings]
     drafts = [
-        (house_draft(remote, booking, guest.id, book.types, None), guest)
+        (house_draft(remote, booking, guest.id, book.types, None, book.products), guest)
         for remote, booking, guest in zip(remotes, bookings, guests, strict=True)
     ]
     made = await reservations.create_many(book.tx, book.property_id, drafts, origin=ORIGIN)
@@ -66,14 +66,14 @@ async def store_newcomers(book: Book, bookings: Sequence[ChannelBooking], result
 async def _open_causes(book: Book, bookings: Sequence[ChannelBooking], made: Sequence[Reservation]) -> None:
     """Tell what a person must know; a reservation made just now has nothing that could be closed."""
     tx, property_id = book.tx, book.property_id
-    unmapped = Counter(
-        (line.room_type_id, line.room_type_name)
+    typeless = Counter(
+        (cause, line.room_type_id, line.room_type_name)
         for booking in bookings
         for line in booking.held
-        if line.room_type_id not in book.types
+        if (cause := typeless_cause(book, line.room_type_id)) is not None
     )
-    for (room_type_id, name), times in unmapped.items():
-        await attention.open_cause(tx, property_id, "unmapped_room_type", str(room_type_id), times=times, name=name)
+    for (cause, room_type_id, name), times in typeless.items():
+        await attention.open_cause(tx, property_id, cause, str(room_type_id), times=times, name=name)
     for booking, reservation in zip(bookings, made, strict=True):
         if "overbooked" in reservation.flags and reservation.status != StayStatus.CANCELLED:
             await attention.open_cause(

@@ -72,14 +72,22 @@ async def _plan(link: Link, reservation_id: UUID, *, write: bool) -> Plan:
         if not write:
             return plan
         for room_type_id in plan.unmapped:
-            room_type = await tx.session.get(RoomType, room_type_id)
-            name = room_type.name if room_type else "without a name"
-            await attention.open_cause(tx, link.property_id, "unmapped_room_type", f"local:{room_type_id}", name=name)
+            await _tell_of_type(tx, link.property_id, "unmapped_room_type", room_type_id)
+        for room_type_id in () if plan.quiet else plan.unsent:
+            await _tell_of_type(tx, link.property_id, "inbound_only_type", room_type_id)
+        if plan.unsent and mapping is not None:
+            mapping.last_local_update = plan.sent_version_at  # until it changes again, or its type is mapped anew
         if plan.agreed and mapping is not None:
             await _note_agreed(tx, mapping, plan)
         if plan.action == "create":
             _write_intent(tx.session, link.property_id, reservation_id, mapping, plan)
         return plan
+
+
+async def _tell_of_type(tx: Tx, property_id: UUID, kind: str, room_type_id: UUID) -> None:
+    room_type = await tx.session.get(RoomType, room_type_id)
+    name = room_type.name if room_type else "without a name"
+    await attention.open_cause(tx, property_id, kind, f"local:{room_type_id}", name=name)
 
 
 async def _note_agreed(tx: Tx, mapping: ReservationMapping, plan: Plan) -> None:

@@ -65,7 +65,7 @@ async def compare(request: Request, caller: CurrentManager, hotel: Hotel) -> HTM
         house=house,
         skewed=abs(facts.value.clock_skew_seconds) > SKEW_WORTH_A_WORD,
         rows=side_by_side(house, ours, counts, products.value, mappings),
-        others=[pair for pair in pairs(ours, counts, products.value, mappings) if pair.mapping is None],
+        others=[pair for pair in pairs(ours, counts, products.value, mappings, house) if pair.mapping is None],
     )
 
 

@@ -16,12 +16,13 @@ from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Notice, Offset, Pager
 from innkeeper.channel_sync.room_types import DIRECTIONS, Suggestion, suggest
 from innkeeper.channel_sync.schemas import CustomerMappingIn, CustomerMappingOut, MappingStatus, RoomTypeMappingIn
 from innkeeper.channel_sync.tables import RoomTypeMapping
+from innkeeper.channel_sync.type_facts import Difference, differences
 from innkeeper.domain.channel import ChannelRoomType
 from innkeeper.domain.errors import Invalid, NotFound
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import api as house_api
-from innkeeper.house import guests
-from innkeeper.house.tables import RoomType
+from innkeeper.house import guests, properties
+from innkeeper.house.tables import Property, RoomType
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.status import State
 
@@ -30,6 +31,13 @@ MAPPINGS = f"{ROOT}/mappings"
 router = APIRouter(prefix="/mappings")
 
 DIRECTION_WORDS = {"bidirectional": "Both ways", "inbound": "Bookings in only", "outbound": "Out only"}
+#: What a direction means, below the lines and where one is chosen.
+DIRECTION_MEANINGS = {
+    "bidirectional": "Bookings come in and take rooms; reservations, rooms left and prices go out.",
+    "inbound": "Bookings come in and take rooms; nothing of the type is sent, so QloApps may sell what is taken here.",
+    "outbound": "Reservations, rooms left and prices go out; a booking of the type is stored and listed, but takes no "
+    "room here.",
+}
 METHODS = {
     "email": "Same e-mail address",
     "phone": "Same phone number",
@@ -57,6 +65,7 @@ class Pair:
     product_id: int | None
     mapping: RoomTypeMapping | None = None
     suggestion: Suggestion | None = None
+    differences: Sequence[Difference] = ()
 
     @property
     def kind(self) -> str:
@@ -73,6 +82,7 @@ def pairs(
     counts: dict[UUID, int],
     theirs: Sequence[ChannelRoomType],
     mappings: Sequence[RoomTypeMapping],
+    house: Property,
 ) -> list[Pair]:
     """Return both sides as lines: what is mapped, what is suggested, what stands alone."""
     by_id, products = {kind.id: kind for kind in ours}, {product.room_type_id: product for product in theirs}
@@ -83,6 +93,7 @@ def pairs(
             products.get(m.qloapps_product_id),
             m.qloapps_product_id,
             m,
+            differences=_differences(by_id.get(m.local_room_type_id), products.get(m.qloapps_product_id), house),
         )
         for m in mappings
     ]
@@ -97,6 +108,10 @@ def pairs(
     alone = [Pair(kind, counts.get(kind.id, 0), None, None) for kind in free_ours if kind.id not in used_here]
     strangers = [Pair(None, 0, p, p.room_type_id) for p in free_theirs if p.room_type_id not in used_there]
     return [*mapped, *suggested, *alone, *strangers]
+
+
+def _differences(ours: RoomType | None, theirs: ChannelRoomType | None, house: Property) -> Sequence[Difference]:
+    return differences(ours, theirs, house) if ours is not None and theirs is not None else ()
 
 
 # --- room types -------------------------------------------------------------------------------------------------------
@@ -122,11 +137,12 @@ async def lines(request: Request, caller: CurrentFrontDesk, hotel: Hotel) -> HTM
         mappings = await repository.room_type_mappings(session, hotel.id)
         ours = await repository.room_types(session, hotel.id)
         counts = await repository.room_counts(session, hotel.id)
+        house = await properties.get(session, hotel.id)
     trouble = ""
     if not isinstance(answer, Done):
         trouble = answer.message if isinstance(answer, Refused) else answer.reason
     theirs = answer.value if isinstance(answer, Done) else ()
-    found = pairs(ours, counts, theirs, mappings)
+    found = pairs(ours, counts, theirs, mappings, house)
     return render(
         request,
         "channels/mapping_lines.html",
@@ -136,6 +152,7 @@ async def lines(request: Request, caller: CurrentFrontDesk, hotel: Hotel) -> HTM
         missing=link.config.shop_facts.get("missing_permissions", []),
         mode=link.config.mode,
         directions=DIRECTION_WORDS,
+        meanings=DIRECTION_MEANINGS,
         may_manage=caller.role.at_least(Role.MANAGER),
     )
 

@@ -1,5 +1,6 @@
 """Decides what has to be done so that the broker agrees with a reservation; nothing is sent from here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,12 @@ from innkeeper.channel_sync.tables import ReservationMapping
 from innkeeper.domain.channel import BookingDraft
 from innkeeper.domain.stay import StayStatus
 from innkeeper.house.tables import Reservation
+
+#: The fact that concerns every room of a booking.
+ALL = frozenset(("cancelled",))
+
+#: Why nothing is sent of a room type that is mapped inbound.
+ONLY_READ = "a room type is only read from QloApps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class Plan:
     sent_version_at: datetime | None = None
     confirmation: str = ""
     unmapped: tuple[UUID, ...] = ()
+    #: Our room types whose mapping only reads, which keeps this from being sent.
+    unsent: tuple[UUID, ...] = ()
+    quiet: bool = False
     #: Nothing is to be done because both sides agree.
     agreed: bool = False
 
@@ -59,9 +69,9 @@ def _decide_unmade(book: Book, mapping: ReservationMapping | None, reservation: 
     base = _base(mapping, reservation, local, reference)
     if gone:
         return replace(base, action="withdraw", reason="the reservation ended before it was known to be there")
-    unmapped = _unmapped(book, reservation, local)
-    if unmapped:
-        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    hindered = _hindered(book, reservation, local)
+    if hindered is not None:
+        return hindered
     draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
     return replace(base, action="create", reason="it is not there yet", draft=draft)
 
@@ -77,13 +87,13 @@ def _decide_made(book: Book, mapping: ReservationMapping, reservation: Reservati
         return replace(base, reason="nothing has changed since both sides agreed", agreed=True)
     reason = ", ".join(sorted({path.rsplit(".", 1)[-1] for path in difference}))
     base = replace(_base(mapping, reservation, local, mapping.reference), reason=reason)
+    if local.cancelled and agreed_remote.cancelled:
+        return replace(base, action="agree")
+    hindered = _hindered(book, reservation, local, ALL if agreed_remote.cancelled else difference)
+    if hindered is not None:
+        return hindered
     if local.cancelled:
-        if agreed_remote.cancelled:
-            return replace(base, action="agree")
         return replace(base, action="cancel")
-    unmapped = _unmapped(book, reservation, local)
-    if unmapped:
-        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
     if agreed_remote.cancelled:
         return _anew(base, mapping, reservation, local)
     facts = dict(agreed_remote.flat())
@@ -102,9 +112,9 @@ def _decide_gone(book: Book, mapping: ReservationMapping, reservation: Reservati
     base = replace(_base(mapping, reservation, local, mapping.reference), reason="it is no longer known there")
     if local.cancelled or reservation.status == StayStatus.CHECKED_OUT:
         return replace(base, action="agree")
-    unmapped = _unmapped(book, reservation, local)
-    if unmapped:
-        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    hindered = _hindered(book, reservation, local)
+    if hindered is not None:
+        return hindered
     return _anew(base, mapping, reservation, local)
 
 
@@ -113,6 +123,27 @@ def _anew(base: Plan, mapping: ReservationMapping, reservation: Reservation, loc
     reference = f"{reservation.id.hex}.{mapping.generation + 1}"
     draft = booking_draft(local, reservation, reservation.primary_guest, reference, None)
     return replace(base, action="create", draft=draft, reference=reference, order_id=None)
+
+
+def _hindered(book: Book, reservation: Reservation, local: State, difference: Collection[str] = ALL) -> Plan | None:
+    """Return why the mappings do not let the difference be sent, None where they do."""
+    unmapped = () if local.cancelled else _unmapped(book, reservation, local)
+    if unmapped:
+        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    unsent = _unsent(book, reservation, difference)
+    if not unsent:
+        return None
+    # that a guest has arrived or left is no reason to sell the room there, so nobody need know that it was not said
+    quiet = all(path.endswith(".status") for path in difference)
+    return Plan("nothing", ONLY_READ, unsent=unsent, quiet=quiet, sent_version_at=reservation.updated_at)
+
+
+def _unsent(book: Book, reservation: Reservation, difference: Collection[str]) -> tuple[UUID, ...]:
+    """Return the types of the rooms that differ, all of them if the whole does, of which nothing is sent."""
+    whole = not ALL.isdisjoint(difference)
+    keys = {path.split(".")[1] for path in difference if path not in ALL}
+    kinds = [room.room_type_id for room in reservation.rooms if whole or str(room.id) in keys]
+    return tuple(dict.fromkeys(kind for kind in kinds if kind in book.unsent))
 
 
 def _unmapped(book: Book, reservation: Reservation, local: State) -> tuple[UUID, ...]:

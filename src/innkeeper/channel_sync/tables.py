@@ -120,6 +120,8 @@ class RoomTypeMapping(_Kept, Base):
     last_synced_at: Mapped[datetime | None]
     sync_direction: Mapped[str] = mapped_column(String(20), default="bidirectional", server_default="bidirectional")
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    #: What `ours` and `theirs` were when the types were last read, and the facts of theirs that a person was told of.
+    last_seen: Mapped[dict[str, Any] | None]
 
 
 class ReservationMapping(_Kept, Base):
