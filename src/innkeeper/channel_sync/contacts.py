@@ -15,7 +15,9 @@ from innkeeper.storage.secrets import SecretUnreadable
 INBOUND, OUTBOUND = "inbound", "outbound"
 
 #: Refusals that concern every request alike: they are told once, and what met them waits until it is put right.
-CUT_OFF = frozenset(("KEY_REFUSED", "WRONG_ADDRESS", "UNKNOWN_HOTEL", "METHOD_FORBIDDEN", "UNKNOWN_RESOURCE"))
+CUT_OFF = frozenset(
+    ("AUTH_ERROR", "WRONG_ADDRESS", "HOST_WITHOUT_PORT", "UNKNOWN_HOTEL", "METHOD_FORBIDDEN", "UNKNOWN_RESOURCE")
+)
 
 #: The cause that the stored key cannot be read.
 UNREADABLE = "secret_unreadable"

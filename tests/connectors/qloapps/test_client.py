@@ -63,13 +63,13 @@ async def failure(answer: Answer, *, write: bool = False) -> QloAppsError:
 
 RECORDED = [
     ("010", "WRONG_ADDRESS", QloAppsError, Proof.NOTHING_DONE),
-    ("020", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
-    ("021", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
-    ("022", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
-    ("023", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("020", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("021", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("022", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("023", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
     ("025", "MISSING_PERMISSION", QloAppsAuthenticationError, Proof.NOTHING_DONE),
     ("026", "MISSING_PERMISSION", QloAppsAuthenticationError, Proof.NOTHING_DONE),
-    ("027", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("027", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
     ("029", "UNKNOWN_RESOURCE", QloAppsValidationError, Proof.NOTHING_DONE),
     ("030", "METHOD_FORBIDDEN", QloAppsAuthenticationError, Proof.NOTHING_DONE),
     ("031", "METHOD_FORBIDDEN", QloAppsAuthenticationError, Proof.NOTHING_DONE),
@@ -91,19 +91,19 @@ RECORDED = [
     ("246", "NOT_AVAILABLE", QloAppsValidationError, Proof.NOTHING_DONE),
     ("443", "PHP_WARNING", QloAppsError, Proof.LOOKING_SETTLES),
     ("497", "WEBSERVICE_DISABLED", QloAppsError, Proof.NOTHING_DONE),
-    ("498", "KEY_REFUSED", QloAppsAuthenticationError, Proof.NOTHING_DONE),
+    ("498", "AUTH_ERROR", QloAppsAuthenticationError, Proof.NOTHING_DONE),
 ]
 
 
-@pytest.mark.parametrize(("number", "code", "kind", "proof"), RECORDED)
+@pytest.mark.parametrize(("number", "reason", "kind", "proof"), RECORDED)
 async def test_each_recorded_error_form_is_recognised(
-    number: str, code: str, kind: type[QloAppsError], proof: Proof
+    number: str, reason: str, kind: type[QloAppsError], proof: Proof
 ) -> None:
     for directory in DIRECTORIES:
         if number == "443" and directory != "v1.7.0":
             continue
         error = await failure(recording(number, directory).response(), write=True)
-        assert (error.code, type(error), proof_of(error)) == (code, kind, proof), directory
+        assert (error.reason, type(error), proof_of(error)) == (reason, kind, proof), directory
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
@@ -114,23 +114,23 @@ async def test_every_recorded_failure_has_a_row_in_the_policy(directory: str) ->
     for number in numbers:
         recorded = recording(number, directory)
         if recorded.status >= 300:
-            assert (await failure(recorded.response())).code in POLICY, recorded.name
+            assert (await failure(recorded.response())).reason in POLICY, recorded.name
 
 
 PLAIN = [
-    (httpx2.ConnectError("refused"), "CONNECTION_FAILED", Proof.NOTHING_DONE),
-    (httpx2.ConnectTimeout("slow"), "CONNECTION_FAILED", Proof.NOTHING_DONE),
-    (httpx2.PoolTimeout("full"), "CONNECTION_FAILED", Proof.NOTHING_DONE),
+    (httpx2.ConnectError("refused"), "CONNECTION_ERROR", Proof.NOTHING_DONE),
+    (httpx2.ConnectTimeout("slow"), "CONNECTION_ERROR", Proof.NOTHING_DONE),
+    (httpx2.PoolTimeout("full"), "CONNECTION_ERROR", Proof.NOTHING_DONE),
     (httpx2.ReadTimeout("slow"), "TIMEOUT", Proof.STILL_OPEN),
     (httpx2.WriteTimeout("slow"), "TIMEOUT", Proof.STILL_OPEN),
     (httpx2.ReadError("gone"), "LINE_DROPPED", Proof.STILL_OPEN),
     (httpx2.RemoteProtocolError("gone"), "LINE_DROPPED", Proof.STILL_OPEN),
-    (httpx2.Response(429), "RATE_LIMITED", Proof.NOTHING_DONE),
+    (httpx2.Response(429), "RATE_LIMIT", Proof.NOTHING_DONE),
     (httpx2.Response(503, text="<html>soon</html>"), "MAINTENANCE", Proof.NOTHING_DONE),
     (httpx2.Response(502, text="<html>bad</html>"), "GATEWAY", Proof.STILL_OPEN),
     (httpx2.Response(504), "GATEWAY", Proof.STILL_OPEN),
     (httpx2.Response(301, headers={"location": "https://qloapps.example/"}), "WRONG_ADDRESS", Proof.NOTHING_DONE),
-    (httpx2.Response(403, text="no"), "KEY_REFUSED", Proof.NOTHING_DONE),
+    (httpx2.Response(403, text="no"), "AUTH_ERROR", Proof.NOTHING_DONE),
     (httpx2.Response(404, text="<html>no such page</html>"), "WRONG_ADDRESS", Proof.NOTHING_DONE),
     (httpx2.Response(200, text="<html>hello</html>"), "BROKEN_ANSWER", Proof.STILL_OPEN),
     (httpx2.Response(200, headers={"content-type": "application/json"}, content=b'{"book'), "BROKEN_ANSWER",
@@ -140,10 +140,10 @@ PLAIN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("answer", "code", "proof"), PLAIN)
-async def test_what_hosts_and_lines_do_is_recognised(answer: Answer, code: str, proof: Proof) -> None:
+@pytest.mark.parametrize(("answer", "reason", "proof"), PLAIN)
+async def test_what_hosts_and_lines_do_is_recognised(answer: Answer, reason: str, proof: Proof) -> None:
     error = await failure(answer, write=True)
-    assert (error.code, proof_of(error)) == (code, proof)
+    assert (error.reason, proof_of(error)) == (reason, proof)
     if isinstance(answer, Exception):
         assert isinstance(error, QloAppsConnectionError)
 
@@ -164,7 +164,7 @@ async def test_retry_after_travels_into_the_outcome_and_is_not_waited_for_here()
     error = await failure(httpx2.Response(429, headers={"Retry-After": "17"}))
     assert isinstance(error, QloAppsRateLimitError)
     assert outcome_of(error) == Later(
-        POLICY["RATE_LIMITED"].sentence + " (GET /hotels: " + error.message + ")", 17.0, "RATE_LIMITED"
+        POLICY["RATE_LIMIT"].sentence + " (GET /hotels: " + error.message + ")", 17.0, "RATE_LIMIT"
     )
     maintenance = await failure(httpx2.Response(503, text="soon", headers={"Retry-After": "60"}))
     later = outcome_of(maintenance)
@@ -207,7 +207,7 @@ async def test_redirects_are_not_followed_and_the_key_goes_nowhere_else() -> Non
     client = client_for(answer)
     with pytest.raises(QloAppsError) as caught:
         await client.get_json("hotels")
-    assert caught.value.code == "WRONG_ADDRESS"
+    assert caught.value.reason == "WRONG_ADDRESS"
     assert asked == ["qloapps.example"]
 
 
@@ -234,7 +234,7 @@ async def test_the_circuit_opens_after_failures_of_the_whole_and_then_nothing_is
             await client.get_json("hotels")
     with pytest.raises(QloAppsConnectionError) as caught:
         await client.get_json("hotels")
-    assert caught.value.code == "CIRCUIT_OPEN"
+    assert caught.value.reason == "CIRCUIT_OPEN"
     assert client.requests_made == 2
     later = outcome_of(caught.value)
     assert isinstance(later, Later)
@@ -247,7 +247,7 @@ async def test_refusals_and_errors_of_one_request_do_not_open_the_circuit() -> N
     for _ in range(5):
         with pytest.raises(QloAppsError) as caught:
             await client.get_json("hotels")
-        assert caught.value.code == "SERVER_ERROR"
+        assert caught.value.reason == "SERVER_ERROR"
 
 
 async def test_each_request_bears_the_id_of_its_cause_and_asks_for_json_in_upper_case() -> None:
@@ -340,3 +340,48 @@ def test_settings_name_what_is_missing() -> None:
     assert caught.value.errors[0].field == "api_key"
     settings = QloAppsSettings.from_mapping({"base_url": "http://q.example", "api_key": KEY, "hotel_id": "3", "x": 1})
     assert settings.hotel_id == 3
+
+
+async def test_each_class_bears_the_code_of_the_plan_whatever_the_finer_cause() -> None:
+    permission = httpx2.Response(401, json={"errors": [{"code": 26, "message": "not granted"}]})
+    full = httpx2.Response(400, json={"errors": [{"code": 404, "message": "Requested room(s) not available."}]})
+    for answer, code, reason in (
+        (httpx2.Response(401, text="401 Unauthorized"), "AUTH_ERROR", "AUTH_ERROR"),
+        (permission, "AUTH_ERROR", "MISSING_PERMISSION"),
+        (full, "VALIDATION_ERROR", "NOT_AVAILABLE"),
+        (httpx2.Response(404), "NOT_FOUND", "NOT_FOUND"),
+        (httpx2.Response(429), "RATE_LIMIT", "RATE_LIMIT"),
+        (httpx2.ConnectError("refused"), "CONNECTION_ERROR", "CONNECTION_ERROR"),
+        (httpx2.ReadTimeout("slow"), "CONNECTION_ERROR", "TIMEOUT"),
+        (httpx2.Response(500), "SERVER_ERROR", "SERVER_ERROR"),
+    ):
+        error = await failure(answer, write=True)
+        assert (error.code, error.reason) == (code, reason)
+        assert outcome_of(error).code == reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "location", "reason"),
+    [
+        ("http://shop.example:8080", "http://shop.example:8080/", "HOST_WITHOUT_PORT"),
+        ("http://shop.example:8080", "/", "HOST_WITHOUT_PORT"),
+        ("http://shop.example:8080", "http://www.shop.example/", "WRONG_ADDRESS"),
+        ("http://shop.example:8080", "https://shop.example/", "WRONG_ADDRESS"),
+        ("http://shop.example", "http://shop.example/", "WRONG_ADDRESS"),
+    ],
+)
+async def test_shop_that_sends_us_back_to_its_own_port_is_told_from_one_that_sends_us_away(
+    asked: str, location: str, reason: str
+) -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(302, headers={"location": location})
+
+    settings = QloAppsSettings(asked, KEY, 1, retry_delay_seconds=0.0)
+    client = QloAppsClient(settings, NoLimit(), transport=httpx2.MockTransport(answer))
+    with pytest.raises(QloAppsError) as caught:
+        await client.get_xml("")
+    await client.aclose()
+    refused = outcome_of(caught.value)
+    assert isinstance(refused, Refused)
+    assert refused.code == reason
+    assert ("fastcgi_param HTTP_HOST $http_host;" in refused.message) == (reason == "HOST_WITHOUT_PORT")

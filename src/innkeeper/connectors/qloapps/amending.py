@@ -114,7 +114,7 @@ class QloAppsAmender:
         try:
             work.first_document = work.document = await self._reader.document(work.booking.order_id)
         except QloAppsError as error:
-            if error.code != "PHP_WARNING":  # a strict server may fail to show any booking [440]
+            if error.reason != "PHP_WARNING":  # a strict server may fail to show any booking [440]
                 raise
             work.no_put = True
         work.no_put = work.no_put or bool(work.document and work.document.lines_with_facilities)
@@ -199,7 +199,7 @@ class QloAppsAmender:
         try:
             await self._put(work, rooms)
         except QloAppsError as error:
-            if error.code == "NOT_AVAILABLE" and not matched.missing and await self._keep_in_place(work, anew):
+            if error.reason == "NOT_AVAILABLE" and not matched.missing and await self._keep_in_place(work, anew):
                 return None
             return outcome_of(error)
         work.replaced = frozenset(unsafe)
@@ -274,15 +274,15 @@ class QloAppsAmender:
             if proof_of(error) is Proof.NOTHING_DONE:
                 raise
             failure = error
-        evidence = {"order_id": work.booking.order_id, "answer": failure.code if failure else "clean"}
+        evidence = {"order_id": work.booking.order_id, "answer": failure.reason if failure else "clean"}
         try:
             after = await self._writer.reload(work.booking)
         except QloAppsError as error:
             raise WriteInDoubt(
                 "A change of the booking was sent to QloApps; looking at it afterwards failed.",
-                evidence | {"look": error.code},
+                evidence | {"look": error.reason},
             ) from error
-        if failure is not None and failure.code != "PHP_WARNING" and after.digest == work.booking.digest:
+        if failure is not None and failure.reason != "PHP_WARNING" and after.digest == work.booking.digest:
             if proof_of(failure) is Proof.STILL_OPEN:
                 raise WriteInDoubt("A change of the booking was sent to QloApps and is not to be seen yet.", evidence)
             raise failure

@@ -152,7 +152,7 @@ class QloAppsBlocks:
             return Done(_made(draft, _ORDER, int(made["id"]), int(line["id_hotel_booking"]), int(line["id_room"])))
         except QloAppsError as error:
             # a proxy that repeats the POST brings the refusal of the second one, while the first one stands
-            if proof_of(error) is Proof.NOTHING_DONE and error.code != "NOT_AVAILABLE":
+            if proof_of(error) is Proof.NOTHING_DONE and error.reason != "NOT_AVAILABLE":
                 return outcome_of(error)
             failure = error
         except (KeyError, ValueError, TypeError):
@@ -162,7 +162,7 @@ class QloAppsBlocks:
     async def _find_booked(self, draft: BlockDraft, failure: QloAppsError | None) -> Outcome[ChannelBlock]:
         """Look up what a POST without a whole answer made; a copy that a proxy made of it is cancelled."""
         facts = await self._reader.facts()
-        evidence = {"reference": draft.reference, "answer": failure.code if failure else "clean"}
+        evidence = {"reference": draft.reference, "answer": failure.reason if failure else "clean"}
         try:
             orders = await self._reader.orders_by_source(BLOCK_PREFIX + draft.reference)
             living = [o for o in orders if o.state not in (facts.states.cancelled, facts.states.refunded)]
@@ -175,7 +175,7 @@ class QloAppsBlocks:
                 await self._writer.set_state(copy.id, facts.states.cancelled)
         except QloAppsError as error:
             return Unknown(
-                "A block was sent to QloApps; looking whether it stands failed.", evidence | {"look": error.code}
+                "A block was sent to QloApps; looking whether it stands failed.", evidence | {"look": error.reason}
             )
         found = [
             block for row in rows if (block := _block(row, draft.reference)) and int_of(row["id_order"]) == living[0].id
@@ -198,7 +198,7 @@ class QloAppsBlocks:
             if proof_of(error) is Proof.NOTHING_DONE:
                 return outcome_of(error)
             failure = error
-        evidence = {"reference": draft.reference, "answer": failure.code}
+        evidence = {"reference": draft.reference, "answer": failure.reason}
         try:
             bare = await self._rows({"filter[id_order]": "[0]"}, draft.stay.check_in, draft.stay.check_out)
             found = [
@@ -208,7 +208,7 @@ class QloAppsBlocks:
                 await self._client.delete(f"room_bookings/{copy.line_id}")
         except QloAppsError as error:
             return Unknown(
-                "A block was sent to QloApps; looking whether it stands failed.", evidence | {"look": error.code}
+                "A block was sent to QloApps; looking whether it stands failed.", evidence | {"look": error.reason}
             )
         if found:
             return Done(found[0])
@@ -277,7 +277,7 @@ class QloAppsBlocks:
             else:
                 await self._client.delete(f"room_bookings/{number}")
         except QloAppsError as error:
-            if error.code == "NOT_FOUND":
+            if error.reason == "NOT_FOUND":
                 return Done(None)
             if proof_of(error) is Proof.NOTHING_DONE:
                 return outcome_of(error)

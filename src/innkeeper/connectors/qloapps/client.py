@@ -30,7 +30,7 @@ from innkeeper.connectors.http import (
     retry_after_seconds,
 )
 from innkeeper.connectors.qloapps.config import BREAKER_SECONDS, BREAKER_THRESHOLD, QloAppsSettings
-from innkeeper.connectors.qloapps.errors import QloAppsConnectionError, QloAppsError, code_of, error_for
+from innkeeper.connectors.qloapps.errors import QloAppsConnectionError, QloAppsError, error_for, reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
 #: Failures after which asking the same thing again a moment later may succeed.
-_PASSING = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "SERVER_ERROR", "BROKEN_ANSWER", "GATEWAY"})
+_PASSING = frozenset({"CONNECTION_ERROR", "TIMEOUT", "LINE_DROPPED", "SERVER_ERROR", "BROKEN_ANSWER", "GATEWAY"})
 #: Failures that say that QloApps as a whole is not well, as opposed to one request.
-_ILL = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})
+_ILL = frozenset({"CONNECTION_ERROR", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})
 
 #: Our words for the library's.
 _CIRCUITS = {"closed": "closed", "opened": "open", "half-opened": "half-open"}
@@ -180,7 +180,7 @@ class QloAppsClient:
         content_type: str = "",
     ) -> Answer:
         attempts = stamina.retry_context(
-            on=lambda error: isinstance(error, QloAppsError) and error.code in _PASSING,
+            on=lambda error: isinstance(error, QloAppsError) and error.reason in _PASSING,
             attempts=self.settings.max_retries,
             timeout=None,
             wait_initial=self.settings.retry_delay_seconds,
@@ -218,7 +218,7 @@ class QloAppsClient:
     async def _guarded(self, operation: str) -> AsyncIterator[None]:
         """Let nothing through while the circuit is open, and count what speaks of illness."""
         breaker = await self._breakers.get_breaker(
-            self._circuit, exclude=[(QloAppsError, lambda error: error.code not in _ILL), asyncio.CancelledError]
+            self._circuit, exclude=[(QloAppsError, lambda error: error.reason not in _ILL), asyncio.CancelledError]
         )
         try:
             async with breaker:
@@ -302,7 +302,7 @@ def _query(query: Mapping[str, str]) -> str:
 def _transport_failure(error: httpx2.HTTPError, operation: str) -> QloAppsConnectionError:
     kind = type(error).__name__  # the message may hold the address, never the key; the kind says enough
     if isinstance(error, NOT_SENT):
-        return QloAppsConnectionError(kind, "CONNECTION_FAILED", operation)
+        return QloAppsConnectionError(kind, "CONNECTION_ERROR", operation)
     if isinstance(error, httpx2.TimeoutException):
         return QloAppsConnectionError(kind, "TIMEOUT", operation)
     return QloAppsConnectionError(kind, "LINE_DROPPED", operation)
@@ -316,14 +316,27 @@ def _raise_for(response: httpx2.Response, operation: str, now: datetime) -> None
     if status < 300:
         if not spoken and response.content:
             # a validation exception inside QloApps answers 200 with this text, and has done nothing [157]
-            code = "FATAL_ERROR" if response.content.strip()[:11] == b"Fatal error" else "BROKEN_ANSWER"
-            raise error_for(code, status, [f"HTTP {status}, not QloApps' own format"], operation)
+            reason = "FATAL_ERROR" if response.content.strip()[:11] == b"Fatal error" else "BROKEN_ANSWER"
+            raise error_for(reason, status, [f"HTTP {status}, not QloApps' own format"], operation)
         return
     numbers, texts = _errors_in(response.content, kind) if spoken else ([], [])
-    code = code_of(status, numbers, " ".join(texts))
+    reason = reason_of(status, numbers, " ".join(texts))
     if status == 404 and response.content.strip() and not texts:
-        code = "WRONG_ADDRESS"  # QloApps' own 404 has no body [056]
-    raise error_for(code, status, texts, operation, retry_after_seconds(response.headers, now))
+        reason = "WRONG_ADDRESS"  # QloApps' own 404 has no body [056]
+    if reason == "WRONG_ADDRESS" and _sent_back(response):
+        reason = "HOST_WITHOUT_PORT"
+    raise error_for(reason, status, texts, operation, retry_after_seconds(response.headers, now))
+
+
+def _sent_back(response: httpx2.Response) -> bool:
+    """Whether a shop on a port of its own sends us to the very address that was asked, on that port."""
+    asked = response.request.url
+    try:
+        told = asked.join(response.headers.get("location", ""))
+    except httpx2.InvalidURL:
+        return False
+    same = (told.scheme, told.host, told.port) == (asked.scheme, asked.host, asked.port)
+    return response.is_redirect and asked.port is not None and same
 
 
 def _errors_in(body: bytes, kind: str) -> tuple[list[int], list[str]]:

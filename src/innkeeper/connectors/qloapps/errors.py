@@ -4,27 +4,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import ClassVar
 
 from innkeeper.domain.outcome import Actor, Later, Refused
 
 
 class QloAppsError(Exception):
-    """QloApps did not do what was asked. `code` is a key of POLICY; nothing in it is secret or a guest's.
+    """QloApps did not do what was asked; nothing in it is secret or a guest's.
+
+    `code` is the plan's, one for each class, for whoever must tell them apart and no more; `reason` is the finer cause,
+    a key of POLICY, and what an Outcome bears as its code.
 
     QloAppsError                  answers that fit none of the following: 500, `Fatal error`, cut off, not QloApps
-     ├── QloAppsAuthenticationError   the key, or what it may do
-     ├── QloAppsNotFoundError         404 without a body
-     ├── QloAppsValidationError       400: QloApps names what it does not take
-     ├── QloAppsRateLimitError        429, from a proxy; QloApps itself has no limit
-     └── QloAppsConnectionError       no answer at all
+     ├── QloAppsAuthenticationError   AUTH_ERROR        the key, or what it may do
+     ├── QloAppsNotFoundError         NOT_FOUND         404 without a body
+     ├── QloAppsValidationError       VALIDATION_ERROR  400: QloApps names what it does not take
+     ├── QloAppsRateLimitError        RATE_LIMIT        429, from a proxy; QloApps itself has no limit
+     └── QloAppsConnectionError       CONNECTION_ERROR  no answer at all
     """
 
+    #: The plan's code; a failure that the plan has no class for has its reason as its code.
+    CODE: ClassVar[str] = ""
+
     def __init__(
-        self, message: str, code: str = "SERVER_ERROR", status_code: int | None = None, operation: str = ""
+        self, message: str, reason: str = "SERVER_ERROR", status_code: int | None = None, operation: str = ""
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.code = code
+        self.reason = reason
+        self.code = self.CODE or reason
         self.status_code = status_code
         self.operation = operation
         self.retry_after: float | None = None
@@ -33,54 +41,62 @@ class QloAppsError(Exception):
 class QloAppsAuthenticationError(QloAppsError):
     """The key is refused, or it lacks a right."""
 
+    CODE = "AUTH_ERROR"
+
     def __init__(
         self,
         message: str = "Authentication failed",
-        code: str = "KEY_REFUSED",
+        reason: str = CODE,
         status_code: int | None = 401,
         operation: str = "",
     ) -> None:
-        super().__init__(message, code, status_code, operation)
+        super().__init__(message, reason, status_code, operation)
 
 
 class QloAppsNotFoundError(QloAppsError):
     """QloApps does not know the record."""
 
+    CODE = "NOT_FOUND"
+
     def __init__(self, resource: str, id: int | str, operation: str = "") -> None:  # noqa: A002  the plan's name
-        super().__init__(f"{resource} with id {id} not found", "NOT_FOUND", 404, operation)
+        super().__init__(f"{resource} with id {id} not found", self.CODE, 404, operation)
 
 
 class QloAppsValidationError(QloAppsError):
     """QloApps read the request and refuses it; nothing was done."""
 
+    CODE = "VALIDATION_ERROR"
+
     def __init__(
         self,
         message: str,
         validation_errors: Sequence[str] = (),
-        code: str = "VALIDATION_ERROR",
+        reason: str = CODE,
         status_code: int | None = 400,
         operation: str = "",
     ) -> None:
-        super().__init__(message, code, status_code, operation)
+        super().__init__(message, reason, status_code, operation)
         self.validation_errors = tuple(validation_errors)
 
 
 class QloAppsRateLimitError(QloAppsError):
     """Too many requests; `retry_after` says in how many seconds to ask again, when it was said."""
 
+    CODE = "RATE_LIMIT"
+
     def __init__(self, retry_after: float | None = None, operation: str = "") -> None:
         hint = f". Retry after {retry_after:g}s" if retry_after is not None else ""
-        super().__init__(f"Rate limit exceeded{hint}", "RATE_LIMITED", 429, operation)
+        super().__init__(f"Rate limit exceeded{hint}", self.CODE, 429, operation)
         self.retry_after = retry_after
 
 
 class QloAppsConnectionError(QloAppsError):
-    """No answer came: nothing was sent (CONNECTION_FAILED, CIRCUIT_OPEN), or nobody knows (TIMEOUT, LINE_DROPPED)."""
+    """No answer came: nothing was sent (CONNECTION_ERROR, CIRCUIT_OPEN), or nobody knows (TIMEOUT, LINE_DROPPED)."""
 
-    def __init__(
-        self, message: str = "Failed to connect to QloApps", code: str = "CONNECTION_FAILED", operation: str = ""
-    ) -> None:
-        super().__init__(message, code, None, operation)
+    CODE = "CONNECTION_ERROR"
+
+    def __init__(self, message: str = "Failed to connect to QloApps", reason: str = CODE, operation: str = "") -> None:
+        super().__init__(message, reason, None, operation)
 
 
 class Proof(Enum):
@@ -115,7 +131,7 @@ _GRANT = "In the QloApps back office: Advanced Parameters > Webservice, open the
 
 #: The failure policy. Sources: WEBSERVICE.md sections 1, 5, 6 and 10; 429, 502, 503 and 504 are a proxy's or a host's.
 POLICY: Mapping[str, Policy] = {
-    "KEY_REFUSED": Policy(
+    "AUTH_ERROR": Policy(
         Kind.REFUSED,
         Proof.NOTHING_DONE,
         Actor.ADMIN,
@@ -147,6 +163,13 @@ POLICY: Mapping[str, Policy] = {
         "The address does not lead to the QloApps web service. Use exactly the shop's own domain and http or https as "
         "the shop does; QloApps sends every other name to its front page.",
     ),
+    "HOST_WITHOUT_PORT": Policy(
+        Kind.REFUSED,
+        Proof.NOTHING_DONE,
+        Actor.ADMIN,
+        "QloApps sends us to the very address that was asked: its web server hands PHP the host name without the port. "
+        "In nginx write `fastcgi_param HTTP_HOST $http_host;` beside fastcgi_params.",
+    ),
     "WEBSERVICE_DISABLED": Policy(
         Kind.LATER,
         Proof.NOTHING_DONE,
@@ -157,8 +180,8 @@ POLICY: Mapping[str, Policy] = {
     "GATEWAY": Policy(
         Kind.LATER, Proof.STILL_OPEN, Actor.NOBODY, "The server before QloApps got no answer from it in time."
     ),
-    "RATE_LIMITED": Policy(Kind.LATER, Proof.NOTHING_DONE, Actor.NOBODY, "QloApps' host asks us to slow down."),
-    "CONNECTION_FAILED": Policy(
+    "RATE_LIMIT": Policy(Kind.LATER, Proof.NOTHING_DONE, Actor.NOBODY, "QloApps' host asks us to slow down."),
+    "CONNECTION_ERROR": Policy(
         Kind.LATER, Proof.NOTHING_DONE, Actor.NOBODY, "QloApps cannot be reached; nothing was sent."
     ),
     "CIRCUIT_OPEN": Policy(
@@ -219,7 +242,7 @@ POLICY: Mapping[str, Policy] = {
 class Sign:
     """How a kind of refusal is recognised: HTTP status, QloApps' own number, words of its message."""
 
-    code: str
+    reason: str
     status: int | None = None
     number: int | None = None
     words: re.Pattern[str] | None = None
@@ -240,11 +263,11 @@ def _words(pattern: str) -> re.Pattern[str]:
 #: Read from top to bottom, the first sign that fits counts. Messages are UI texts: there is nothing else to go by.
 SIGNS: Sequence[Sign] = (
     Sign("MISSING_PERMISSION", status=401, number=26),
-    Sign("KEY_REFUSED", status=401),
-    Sign("KEY_REFUSED", status=403),
+    Sign("AUTH_ERROR", status=401),
+    Sign("AUTH_ERROR", status=403),
     Sign("MISSING_PERMISSION", status=405, number=25),
     Sign("METHOD_FORBIDDEN", status=405),
-    Sign("RATE_LIMITED", status=429),
+    Sign("RATE_LIMIT", status=429),
     Sign("WEBSERVICE_DISABLED", status=503, number=22),
     Sign("MAINTENANCE", status=503),
     Sign("GATEWAY", status=502),
@@ -263,43 +286,43 @@ SIGNS: Sequence[Sign] = (
 )
 
 
-def code_of(status: int, numbers: Sequence[int], text: str) -> str:
+def reason_of(status: int, numbers: Sequence[int], text: str) -> str:
     """Return the POLICY key of an answer that is a failure."""
     if 300 <= status < 400:
         return "WRONG_ADDRESS"
     for sign in SIGNS:
         if sign.matches(status, numbers, text):
-            return sign.code
+            return sign.reason
     return "SERVER_ERROR" if status >= 500 else "BROKEN_ANSWER"
 
 
 def error_for(
-    code: str, status: int, texts: Sequence[str], operation: str, retry_after: float | None = None
+    reason: str, status: int, texts: Sequence[str], operation: str, retry_after: float | None = None
 ) -> QloAppsError:
-    """Return the error of the class that the code belongs to."""
+    """Return the error of the class that the reason belongs to."""
     detail = "; ".join(texts)[:500] or f"HTTP {status}"
-    if code in ("KEY_REFUSED", "MISSING_PERMISSION", "METHOD_FORBIDDEN"):
-        return QloAppsAuthenticationError(detail, code, status, operation)
-    if code == "RATE_LIMITED":
+    if reason in ("AUTH_ERROR", "MISSING_PERMISSION", "METHOD_FORBIDDEN"):
+        return QloAppsAuthenticationError(detail, reason, status, operation)
+    if reason == "RATE_LIMIT":
         return QloAppsRateLimitError(retry_after, operation)
-    if code == "NOT_FOUND" and status == 404:
+    if reason == "NOT_FOUND" and status == 404:
         return QloAppsNotFoundError(operation, "asked for", operation)
     if status == 400:
-        return QloAppsValidationError(detail, texts, code, status, operation)
-    error = QloAppsError(detail, code, status, operation)
+        return QloAppsValidationError(detail, texts, reason, status, operation)
+    error = QloAppsError(detail, reason, status, operation)
     error.retry_after = retry_after
     return error
 
 
 def outcome_of(error: QloAppsError) -> Refused | Later:
     """Return what the failure means to the caller when it is certain that nothing was done, or nothing was to be."""
-    policy = POLICY[error.code]
+    policy = POLICY[error.reason]
     detail = f"{error.operation}: {error.message}" if error.operation else error.message
     if policy.kind is Kind.REFUSED:
-        return Refused(error.code, policy.sentence, policy.who, detail)
-    return Later(f"{policy.sentence} ({detail})", error.retry_after, error.code)
+        return Refused(error.reason, policy.sentence, policy.who, detail)
+    return Later(f"{policy.sentence} ({detail})", error.retry_after, error.reason)
 
 
 def proof_of(error: QloAppsError) -> Proof:
     """Return what the failure of a write says about whether the write was carried out."""
-    return POLICY[error.code].proof
+    return POLICY[error.reason].proof

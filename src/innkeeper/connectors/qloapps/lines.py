@@ -60,7 +60,7 @@ class LineWriter:
         except QloAppsError as second:
             raise WriteInDoubt(
                 "A change of a room line was sent; its answer and the look afterwards failed.",
-                {"line": path, "changes": dict(changes), "error": error.code, "look": second.code},
+                {"line": path, "changes": dict(changes), "error": error.reason, "look": second.reason},
             ) from error
         line = document.find("booking")
         if line is not None and all(_same(line, name, value) for name, value in changes.items()):
@@ -68,7 +68,7 @@ class LineWriter:
         if proof_of(error) is Proof.STILL_OPEN:
             raise WriteInDoubt(
                 "A change of a room line was sent and is not to be seen yet.",
-                {"line": path, "changes": dict(changes), "error": error.code},
+                {"line": path, "changes": dict(changes), "error": error.reason},
             ) from error
         raise error
 

@@ -76,7 +76,7 @@ class QloAppsRates:
         try:
             await self._client.delete(f"feature_prices/{rule_id}")
         except QloAppsError as error:
-            return Done(None) if error.code == "NOT_FOUND" else _ended(error)
+            return Done(None) if error.reason == "NOT_FOUND" else _ended(error)
         return Done(None)
 
     async def _document(self, rule_id: int | None, draft: RateDraft) -> etree._Element:
@@ -137,12 +137,12 @@ class QloAppsRates:
 
 def _ended(error: QloAppsError) -> Outcome[Any]:
     """Return what a failed write of a rule means: whoever is in doubt reads the rules, which tell all."""
-    if error.code == "VALIDATION_ERROR" and "overlapping" in error.message:
+    if error.reason == "VALIDATION_ERROR" and "overlapping" in error.message:
         sentence = "Another price rule stands on one of these nights in QloApps."
         return Refused("RATE_OVERLAPS", sentence, Actor.MANAGER, error.message)
     if proof_of(error) is Proof.NOTHING_DONE:
         return outcome_of(error)
-    return Unknown("A price rule was sent to QloApps without an answer.", {"answer": error.code})
+    return Unknown("A price rule was sent to QloApps without an answer.", {"answer": error.reason})
 
 
 def _rules(row: Mapping[str, Any]) -> list[RateRule]:

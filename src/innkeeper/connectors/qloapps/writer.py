@@ -95,12 +95,12 @@ class QloAppsWriter:
         failure: QloAppsError | None,
     ) -> Outcome[WriteResult]:
         """Look up what the POST made: it is told by what stands there, not by what was answered."""
-        evidence: dict[str, Any] = {"reference": draft.reference, "answer": failure.code if failure else "clean"}
+        evidence: dict[str, Any] = {"reference": draft.reference, "answer": failure.reason if failure else "clean"}
         try:
             made = await self.reader.orders_by_source(mapper.source_for(draft.reference))
         except QloAppsError as error:
             return Unknown(
-                "The booking was sent to QloApps; looking whether it arrived failed.", evidence | {"look": error.code}
+                "The booking was sent to QloApps; looking whether it arrived failed.", evidence | {"look": error.reason}
             )
         if not made:
             if failure is None or proof_of(failure) is Proof.STILL_OPEN:
@@ -208,7 +208,7 @@ class QloAppsWriter:
         try:
             rates = await self.reader.tax_rates()
         except QloAppsError as error:
-            if POLICY[error.code].kind is not Kind.REFUSED:
+            if POLICY[error.reason].kind is not Kind.REFUSED:
                 raise
             rates = {}
         return {line.room_type_id: rates.get(line.room_type_id, Decimal(0)) for line in draft.lines}
@@ -317,7 +317,7 @@ class QloAppsWriter:
                 await self.put_booking(booking, rooms, facts)
             except QloAppsError as error:
                 # what stands there is read next: if the prices are still wrong, that is told
-                _log.warning("prices of QloApps booking %s: correction answered %s", booking.order_id, error.code)
+                _log.warning("prices of QloApps booking %s: correction answered %s", booking.order_id, error.reason)
             booking = await self.reload(booking)
             if not any(pair.price_differs for pair in match(draft, booking.lines).pairs):
                 break
@@ -429,14 +429,14 @@ class QloAppsWriter:
         except QloAppsError as error:
             raise WriteInDoubt(
                 "A cancellation was sent to QloApps; looking whether it arrived failed.",
-                {"order_id": order_id, "answer": failure.code if failure else "clean", "look": error.code},
+                {"order_id": order_id, "answer": failure.reason if failure else "clean", "look": error.reason},
             ) from error
         if after.state is BookingState.OPEN:
             if failure is not None and proof_of(failure) is not Proof.STILL_OPEN:
                 return outcome_of(failure)
             return Unknown(
                 "A cancellation was sent to QloApps and is not to be seen there (yet).",
-                {"order_id": order_id, "answer": failure.code if failure else "clean"},
+                {"order_id": order_id, "answer": failure.reason if failure else "clean"},
             )
         rooms = ", ".join(line.room_number for line in after.held)
         left = (f"The booking is cancelled at QloApps, but it still holds {rooms}.",) if rooms else ()
