@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from innkeeper.channel_sync import ari_repository, ari_work, repository, watch
 from innkeeper.channel_sync.conflicts import Policy
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.contacts import INBOUND, note_contact, open_link
+from innkeeper.channel_sync.states import ROOM_FIELDS
 from innkeeper.channel_sync.tables import Config
 from innkeeper.channel_sync.work import queue_check, queue_scheduled
 from innkeeper.domain.channel import BrokerFacts
@@ -21,6 +23,12 @@ from innkeeper.storage.secrets import Keyring, SecretUnreadable
 #: QloApps refuses a key of any other length before it looks at it.
 KEY = re.compile(r"[A-Za-z0-9]{32}")
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
+#: What QloApps takes for a phone number, with some digits in it.
+_PHONE = re.compile(r"(?=(?:\D*\d){5})[+0-9. ()/-]{5,32}")
+
+#: The facts that a policy can be given for; `default` is for all the others.
+POLICY_FACTS = ("default", *ROOM_FIELDS)
 
 MIN_INTERVAL, MAX_INTERVAL = 5, 60
 
@@ -61,7 +69,7 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
     async with channels.database.write() as tx:
         await properties.get(tx.session, property_id)
         config = await repository.config(tx.session, property_id)
-        errors = _check(values, new=config is None)
+        errors = _check(values, config)
         if errors:
             raise Invalid("; ".join(error.message for error in errors), errors=errors)
         if config is None:
@@ -78,7 +86,8 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
         if "conflict_policy" in values:
             config.conflict_policy = _policies(values["conflict_policy"])
         if before[0] is not None and before != (config.base_url, config.qloapps_hotel_id):
-            config.mode, config.approved_plan, config.approved_at = "rehearsal", None, None
+            config.mode, config.approved_plan = "rehearsal", None
+            config.approved_at = config.approved_by = None
             await repository.forget_cursor(tx.session, property_id)
             await ari_repository.distrust_all(tx.session, property_id)
             config.shop_facts = {}
@@ -144,9 +153,9 @@ async def rotate_secrets(channels: Channels, keyring: Keyring) -> int:
         return len(configs)
 
 
-def _check(values: Mapping[str, Any], *, new: bool) -> list[FieldError]:
+def _check(values: Mapping[str, Any], config: Config | None) -> list[FieldError]:
     errors = []
-    if new:
+    if config is None:
         errors += [
             FieldError(name, f"{name} is needed to connect a QloApps.")
             for name in ("base_url", "api_key", "qloapps_hotel_id")
@@ -156,17 +165,44 @@ def _check(values: Mapping[str, Any], *, new: bool) -> list[FieldError]:
         errors.append(
             FieldError("base_url", "Write the shop's address as https://shop.example, without user, query or fragment.")
         )
+    elif config is not None and "api_key" not in values and _leads_elsewhere(values, config):
+        errors.append(
+            FieldError("api_key", "This is another server: enter the key for it too; the stored one is not sent there.")
+        )
     if "api_key" in values and not KEY.fullmatch(values["api_key"]):
         errors.append(
             FieldError("api_key", "A QloApps key has exactly 32 letters and digits; copy it from the back office.")
         )
     errors += _check_ranges(values)
-    if "conflict_policy" in values:
-        try:
-            _policies(values["conflict_policy"])
-        except ValueError:
-            words = ", ".join(Policy)
-            errors.append(FieldError("conflict_policy", f"A policy is one of {words}, or such a word for each field."))
+    if "phone_placeholder" in values and not _PHONE.fullmatch(values["phone_placeholder"]):
+        errors.append(
+            FieldError(
+                "phone_placeholder", "Write a phone number of five digits or more, as 0000000000 or +39 06 12345."
+            )
+        )
+    return errors + _check_policies(values.get("conflict_policy", {}))
+
+
+def _leads_elsewhere(values: Mapping[str, Any], config: Config) -> bool:
+    """Whether the address names another server than the one the stored key is for, or would send it in the clear."""
+    if "base_url" not in values:
+        return False
+    before, after = urlsplit(config.base_url), urlsplit(plain_address(values["base_url"]))
+    unveiled = (before.scheme, after.scheme) == ("https", "http")
+    return before.netloc.casefold() != after.netloc.casefold() or unveiled
+
+
+def _check_policies(given: str | Mapping[str, str]) -> list[FieldError]:
+    """Return what is wrong with a policy for everything, or with policies fact by fact."""
+    asked = {"": given} if isinstance(given, str) else given
+    words = [str(policy) for policy in Policy]
+    errors = []
+    for name, word in asked.items():
+        field = f"conflict_policy.{name}" if name else "conflict_policy"
+        if name and name not in POLICY_FACTS:
+            errors.append(FieldError(field, f"{name} is no fact of a booking; choose of {', '.join(POLICY_FACTS)}."))
+        elif word not in words:
+            errors.append(FieldError(field, f"{word!r} is no policy; it is one of {', '.join(words)}."))
     return errors
 
 
@@ -190,8 +226,8 @@ def _check_ranges(values: Mapping[str, Any]) -> list[FieldError]:
     ]
 
 
-def _policies(value: Any) -> dict[str, str]:
-    """Return the policies as they are kept. Raises ValueError for a word that is none."""
+def _policies(value: str | Mapping[str, str]) -> dict[str, str]:
+    """Return the checked policies as they are kept."""
     if isinstance(value, str):
         return {"default": str(Policy(value))}
-    return {"default": str(Policy.NEWEST), **{name: str(Policy(word)) for name, word in dict(value).items()}}
+    return {"default": str(Policy.NEWEST), **{name: str(Policy(word)) for name, word in value.items()}}
