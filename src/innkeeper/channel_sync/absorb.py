@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.conflicts import Merge, merge
 from innkeeper.channel_sync.customers import ORIGIN, guest_of, is_erased
 from innkeeper.channel_sync.drafts import house_draft, new_key
-from innkeeper.channel_sync.logs import conflict_document, decisions, guest_decision, inbound_log
+from innkeeper.channel_sync.logs import conflict_document, decisions, guest_decision, inbound_log, milliseconds_since
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.states import State, frees_rooms, local_state, remote_state
 from innkeeper.channel_sync.tables import ReservationMapping, SyncLog
@@ -35,6 +36,7 @@ from innkeeper.house.tables import Reservation
 
 async def absorb(book: Book, booking: ChannelBooking, result: SyncResult) -> str:
     """Store one booking and return what was done: create, update, conflict or skip."""
+    book.begun, book.at_once = perf_counter(), 1
     mapping = book.by_order.get(booking.order_id)
     if mapping is None and booking.our_reference is not None:
         mapping = book.by_reference.get(booking.our_reference)
@@ -278,6 +280,9 @@ def _write_log(book: Book, booking: ChannelBooking, local_id: UUID, operation: s
 def _log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> SyncLog:
     customer = book.customers.get(booking.customer.customer_id) if booking.customer else None
     kept = customer is None or not is_erased(customer)
-    row = inbound_log(book.property_id, booking, local_id, operation, book.sync_state_id, with_guest=kept)
+    took = milliseconds_since(book.begun) // book.at_once
+    row = inbound_log(
+        book.property_id, booking, local_id, operation, book.sync_state_id, milliseconds=took, with_guest=kept
+    )
     row.response_data = {**decision, **guest_decision(customer)}
     return row

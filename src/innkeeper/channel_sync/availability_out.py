@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.channel_sync import ari, ari_repository
 from innkeeper.channel_sync.ari import Run, Step
 from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.logs import block_log, milliseconds_since
 from innkeeper.channel_sync.result import SyncResult
-from innkeeper.channel_sync.tables import Block, SyncLog, TypeState
+from innkeeper.channel_sync.tables import Block, TypeState
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import BlockDraft, ChannelBlock, RoomInventory
 from innkeeper.domain.ids import new_id
@@ -75,6 +77,8 @@ class _Push:
     closed: set[tuple[int, int]] = field(default_factory=set)
     refused: set[Run] = field(default_factory=set)
     moved: bool = False
+    #: When the step in hand began, by `perf_counter`.
+    begun: float = 0.0
 
 
 def window_of(house: Property) -> tuple[date, date]:
@@ -252,6 +256,7 @@ def _stay(push: _Push, run: Run, block: ChannelBlock | None = None) -> Stay:
 async def _do(push: _Push, kind: TypeWindow, step: Step, ours: Mapping[str, ChannelBlock]) -> Outcome[Any] | None:
     """Do one step and write it down. None when it is done, or when the shop is not as it was (`push.moved`)."""
     block = ours.get(step.key)
+    push.begun = perf_counter()
     if step.what == "make":
         answer: Outcome[Any] = await _make(push, kind, step.run)
     elif block is None:
@@ -313,27 +318,8 @@ async def _write_down(push: _Push, kind: TypeWindow, operation: str, block: Chan
             await tx.session.delete(row)
         elif row is not None:
             _set(row, block)
-        tx.session.add(block_log(link.property_id, kind.room_type_id, operation, block))
-
-
-def block_log(property_id: UUID, room_type_id: UUID, operation: str, block: ChannelBlock) -> SyncLog:
-    """Return the row of the log for one block that was made, changed or released."""
-    return SyncLog(
-        property_id=property_id,
-        sync_type="qloapps_availability_outbound",
-        direction="outbound",
-        entity_type="block",
-        local_entity_id=room_type_id,
-        qloapps_entity_id=int(block.block_id.partition(":")[2]),
-        operation=operation,
-        success=True,
-        request_data={
-            "room_type_id": block.room_type_id,
-            "room_id": block.room_id,
-            "check_in": block.stay.check_in.isoformat(),
-            "check_out": block.stay.check_out.isoformat(),
-        },
-    )
+        took = milliseconds_since(push.begun)
+        tx.session.add(block_log(link.property_id, kind.room_type_id, operation, block, push.result.sync_id, took))
 
 
 def _set(row: Block, block: ChannelBlock) -> None:

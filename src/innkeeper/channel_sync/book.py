@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from uuid import UUID
 
 from innkeeper.channel_sync import repository
@@ -32,6 +33,9 @@ class Book:
     unsent: set[UUID] = field(default_factory=set)
     unread: set[int] = field(default_factory=set)
     sync_state_id: UUID | None = None
+    #: When the storing of what is in hand began, by `perf_counter`, and of how many bookings that is.
+    begun: float = field(default_factory=perf_counter)
+    at_once: int = 1
 
 
 async def open_book(tx: Tx, link: Link, bookings: Sequence[ChannelBooking], sync_state_id: UUID | None = None) -> Book:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from time import perf_counter
 from typing import Any, Self
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from innkeeper.channel_sync import attention, repository
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import Book, open_book
 from innkeeper.channel_sync.connection import Link
-from innkeeper.channel_sync.logs import inbound_log
+from innkeeper.channel_sync.logs import inbound_log, milliseconds_since
 from innkeeper.channel_sync.newcomers import FEW, are_newcomers, store_newcomers
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.work import queue_refused
@@ -166,6 +167,7 @@ async def _store_one_by_one(
 ) -> None:
     made_before = result.created
     for booking in page.bookings:
+        begun = perf_counter()
         try:
             async with link.database.write() as tx:
                 book = await open_book(tx, link, [booking], options.sync_state_id)
@@ -180,7 +182,7 @@ async def _store_one_by_one(
             log.error("booking_parked", order_id=booking.order_id, error=type(error).__name__, exc_info=True)
             result.count("fail")
             result.fail(f"Booking {booking.order_id}: {detail}")
-            await _park(link, booking, detail, options)
+            await _park(link, booking, detail, options, milliseconds_since(begun))
         else:
             result.count(operation)
     async with link.database.write() as tx:
@@ -192,7 +194,7 @@ async def _store_one_by_one(
             await repository.keep_cursor(tx.session, link.property_id, dict(page.cursor))
 
 
-async def _park(link: Link, booking: ChannelBooking, detail: str, options: InboundOptions) -> None:
+async def _park(link: Link, booking: ChannelBooking, detail: str, options: InboundOptions, milliseconds: int) -> None:
     if options.dry_run:
         return
     async with link.database.write() as tx:
@@ -205,7 +207,10 @@ async def _park(link: Link, booking: ChannelBooking, detail: str, options: Inbou
             order=booking.order_id,
             detail=detail,
         )
-        tx.session.add(inbound_log(link.property_id, booking, None, "skip", options.sync_state_id, error=detail))
+        row = inbound_log(
+            link.property_id, booking, None, "skip", options.sync_state_id, milliseconds=milliseconds, error=detail
+        )
+        tx.session.add(row)
 
 
 async def _close_parked(tx: Tx, link: Link, bookings: Sequence[ChannelBooking]) -> None:

@@ -1,13 +1,19 @@
 """Rows of the synchronisation log: what was read or sent, what was decided, and the guest apart from it."""
 
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync.conflicts import FieldConflict, Merge
 from innkeeper.channel_sync.messages import booking_document, customer_document
 from innkeeper.channel_sync.tables import CustomerMapping, SyncLog
-from innkeeper.domain.channel import BookingDraft, ChannelBooking
+from innkeeper.domain.channel import BookingDraft, ChannelBlock, ChannelBooking
 from innkeeper.domain.money import format_amount
+
+
+def milliseconds_since(begun: float) -> int:
+    """Return how long it is since a reading of `perf_counter`."""
+    return round((perf_counter() - begun) * 1000)
 
 
 def conflict_document(conflict: FieldConflict) -> dict[str, Any]:
@@ -50,10 +56,11 @@ def inbound_log(
     operation: str,
     sync_state_id: UUID | None,
     *,
+    milliseconds: int,
     error: str | None = None,
     with_guest: bool = True,
 ) -> SyncLog:
-    """Return the row for one booking that was read; with `error` it is a failure.
+    """Return the row for one booking that was read and took so long to store; with `error` it is a failure.
 
     `with_guest` is false for one whose data were erased.
     """
@@ -71,6 +78,7 @@ def inbound_log(
         success=error is None,
         request_data=booking_document(booking),
         error_message=error,
+        duration_ms=milliseconds,
     )
 
 
@@ -82,12 +90,14 @@ def outbound_log(
     draft: BookingDraft | None,
     answer: dict[str, Any],
     *,
+    sync_state_id: UUID | None,
     milliseconds: int,
     error: str | None = None,
 ) -> SyncLog:
     """Return the row for one reservation that was sent; with `error` it is a failure."""
     return SyncLog(
         property_id=property_id,
+        sync_state_id=sync_state_id,
         sync_type="qloapps_reservations_outbound",
         direction="outbound",
         entity_type="reservation",
@@ -98,6 +108,35 @@ def outbound_log(
         request_data=draft_document(draft) if draft else None,
         response_data=answer,
         error_message=error,
+        duration_ms=milliseconds,
+    )
+
+
+def block_log(
+    property_id: UUID,
+    room_type_id: UUID,
+    operation: str,
+    block: ChannelBlock,
+    sync_state_id: UUID | None,
+    milliseconds: int,
+) -> SyncLog:
+    """Return the row for one block that was made, changed or released."""
+    return SyncLog(
+        property_id=property_id,
+        sync_state_id=sync_state_id,
+        sync_type="qloapps_availability_outbound",
+        direction="outbound",
+        entity_type="block",
+        local_entity_id=room_type_id,
+        qloapps_entity_id=int(block.block_id.partition(":")[2]),
+        operation=operation,
+        success=True,
+        request_data={
+            "room_type_id": block.room_type_id,
+            "room_id": block.room_id,
+            "check_in": block.stay.check_in.isoformat(),
+            "check_out": block.stay.check_out.isoformat(),
+        },
         duration_ms=milliseconds,
     )
 

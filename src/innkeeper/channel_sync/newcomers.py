@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from time import perf_counter
 
 from innkeeper.channel_sync import attention, repository
 from innkeeper.channel_sync.absorb import creation_log, new_mapping, typeless_cause
@@ -45,6 +46,7 @@ async def store_newcomers(book: Book, bookings: Sequence[ChannelBooking], result
 
     Whoever goes on with the page opens the book anew.
     """
+    book.begun, book.at_once = perf_counter(), len(bookings)
     guests = await guests_of(book, bookings)
     remotes = [remote_state(b, {line.line_id: new_key(line.line_id) for line in b.lines}) for b in bookings]
     drafts = [

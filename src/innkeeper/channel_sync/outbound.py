@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from innkeeper.channel_sync.ari_work import queue_types
 from innkeeper.channel_sync.book import Book, open_book
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.customers import ORIGIN, remember
-from innkeeper.channel_sync.logs import outbound_log
+from innkeeper.channel_sync.logs import milliseconds_since, outbound_log
 from innkeeper.channel_sync.making_way import make_way
 from innkeeper.channel_sync.plans import Plan, decide
 from innkeeper.channel_sync.result import SyncResult
@@ -51,15 +52,14 @@ async def push(link: Link, reservation_id: UUID, result: SyncResult, *, dry_run:
         if plan.action != "nothing":
             result.act(action=plan.action, reservation=plan.confirmation, order_id=plan.order_id, reason=plan.reason)
         return Done(plan.action)
-    before, started = link.connector.requests_made, utc_now()
+    before, begun = link.connector.requests_made, perf_counter()
     answer = await _send(link, plan)
     refused = isinstance(answer, Refused) and answer.code == NOT_AVAILABLE
     # a block of ours may stand in the way, made while the reservation waited to be sent
     if refused and plan.draft is not None and await make_way(link, plan.draft, plan.order_id):
         answer = await _send(link, plan)
     result.requests += link.connector.requests_made - before
-    milliseconds = int((utc_now() - started).total_seconds() * 1000)
-    return await _settle(link, reservation_id, plan, answer, result, milliseconds)
+    return await _settle(link, reservation_id, plan, answer, result, milliseconds_since(begun))
 
 
 async def _plan(link: Link, reservation_id: UUID, *, write: bool) -> Plan:
@@ -175,6 +175,7 @@ async def _settle(
                 operation,
                 plan.draft,
                 {"action": plan.action, "reason": plan.reason},
+                sync_state_id=result.sync_id,
                 milliseconds=milliseconds,
                 error=error,
             )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.channel_sync import ari_repository, attention, rates_out, repository
 from innkeeper.channel_sync.availability_out import PushOptions, window_of
 from innkeeper.channel_sync.connection import Link
+from innkeeper.channel_sync.logs import milliseconds_since
 from innkeeper.channel_sync.rates_out import Change, Price
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.tables import SyncLog, TypeState
@@ -47,6 +49,8 @@ class TypePrices:
     known: bool = False
     foreign: list[Any] = field(default_factory=list)
     limits_told: tuple[int | None, int | None] = (None, None)
+    #: What was changed there in this push.
+    sent: list[Change] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -213,6 +217,7 @@ def _standing(rule: RateRule) -> Price:
 
 async def _push_type(push: _Push, kind: TypePrices) -> Outcome[Any]:
     refused: set[Price] = set()
+    begun = perf_counter()
     for number in range(ROUNDS):
         wanted = [price for price in _wanted(push, kind) if price not in refused]
         todo = rates_out.changes(kind.rules, wanted, push.start)
@@ -236,7 +241,7 @@ async def _push_type(push: _Push, kind: TypePrices) -> Outcome[Any]:
     limits = await _set_limits(push, kind)
     if not isinstance(limits, Done):
         return limits
-    await _remember(push, kind)
+    await _remember(push, kind, milliseconds_since(begun))
     return Done(push.result)
 
 
@@ -255,6 +260,7 @@ async def _send(push: _Push, kind: TypePrices, todo: Sequence[Change]) -> Outcom
                 push.result.count("fail")
                 push.result.fail(f"{kind.name}: {answer.message if isinstance(answer, Refused) else answer.reason}")
             return answer
+        kind.sent.append(change)
         push.result.count({"make": "create"}.get(change.what, "update"))
         push.result.act(**_said(kind, change))
     return Done(None)
@@ -294,7 +300,7 @@ async def _set_limits(push: _Push, kind: TypePrices) -> Outcome[Any]:
     return answer
 
 
-async def _remember(push: _Push, kind: TypePrices) -> None:
+async def _remember(push: _Push, kind: TypePrices, milliseconds: int) -> None:
     link, key = push.link, str(kind.product_id)
     async with link.database.write() as tx:
         state = await ari_repository.type_state(tx.session, link.property_id, kind.room_type_id)
@@ -314,19 +320,26 @@ async def _remember(push: _Push, kind: TypePrices) -> None:
             await attention.open_cause(tx, link.property_id, "stay_limits", key, name=kind.name)
         else:
             await attention.close_cause(tx, link.property_id, "stay_limits", key)
-        tx.session.add(_log(push, kind))
+        tx.session.add(_log(push, kind, milliseconds))
 
 
-def _log(push: _Push, kind: TypePrices) -> SyncLog:
+def _log(push: _Push, kind: TypePrices, milliseconds: int) -> SyncLog:
     return SyncLog(
         property_id=push.link.property_id,
+        sync_state_id=push.result.sync_id,
         sync_type="qloapps_rates_outbound",
         direction="outbound",
         entity_type="room_type",
         local_entity_id=kind.room_type_id,
         qloapps_entity_id=kind.product_id,
-        operation="update",
+        operation="update" if kind.sent else "skip",
         success=True,
+        duration_ms=milliseconds,
+        request_data={
+            "room_type_id": kind.product_id,
+            "tax_rate": f"{kind.tax_rate:f}" if kind.tax_rate is not None else None,
+            "changes": [[change.what, change.rule_id or None, *change.price.to_json()] for change in kind.sent],
+        },
         response_data={
             "rules": [[rule_id, *price.to_json()] for rule_id, price in sorted(kind.rules.items())],
             "foreign": kind.foreign,
