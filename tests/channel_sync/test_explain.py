@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from innkeeper.access.roles import Role
 from innkeeper.channel_sync.connection import require_config
+from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.domain.stay import Stay
 from innkeeper.house import reservations
@@ -214,3 +215,19 @@ async def test_what_was_sent_or_is_not_whole_is_not_replayed(world: World) -> No
     for log in await logs(world):
         refusal = await replayed(world, log, 422)
         assert refusal["code"] in ("NOT_INBOUND", "MESSAGE_NOT_WHOLE")
+
+
+async def test_mark_that_we_set_is_said_to_be_ours(world: World) -> None:
+    order = world.office.book(ShopStay(DOUBLE, day(3), day(5)))
+    await world.sync("inbound")
+    reservation = await world.only()
+    world.office.change_dates(order, day(3), day(6))
+    await world.sync("inbound")
+    async with world.database.write() as tx:
+        await reservations.set_flags(
+            tx, world.property_id, reservation.id, add=frozenset({"differs_at_channel"}), origin=ORIGIN
+        )
+    told = [step["sentence"] for step in (await explained(world, f"/bookings/{order.id}"))["timeline"]]
+    assert "Innkeeper marked the reservation (flags)." in told
+    assert not [one for one in told if "(flags), in QloApps" in one]
+    assert [one for one in told if one.startswith("The reservation was updated") and one.endswith("in QloApps.")]

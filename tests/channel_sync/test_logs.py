@@ -7,7 +7,9 @@ import pytest
 
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.domain.ids import new_id
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
+from tests.channel_sync.desk import desk
 from tests.channel_sync.selling import go_live, set_rate
 from tests.channel_sync.world import DOUBLE, World, day
 
@@ -77,3 +79,27 @@ async def test_booking_that_was_read_says_how_long_it_took_to_store(world: World
     found = await rows(world, "qloapps_reservations_inbound")
     assert len(found) == bookings
     assert {(row.sync_state_id, row.duration_ms is None) for row in found} == {(run.sync_id, False)}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/qloapps/sync-logs?direction=bogus",
+        "/qloapps/sync-logs?operation=bogus",
+        "/qloapps/mappings/reservations?status=bogus",
+    ],
+)
+async def test_word_that_no_row_can_have_is_refused_and_not_answered_with_nothing(world: World, asked: str) -> None:
+    async with desk(world) as office:
+        refused = await office.call("GET", asked, 422)
+    assert refused["errors"][0]["field"] == asked.partition("?")[2].partition("=")[0]
+
+
+@pytest.mark.parametrize("what", ["availability", "rates"])
+async def test_room_type_that_the_house_does_not_have_cannot_be_pushed(world: World, what: str) -> None:
+    async with desk(world) as office:
+        for wait in ("", "?wait=true"):
+            body = {"room_type_id": str(new_id())}
+            await office.call("POST", f"/qloapps/sync/{what}{wait}", 404, json=body)
+        body = {"room_type_id": str(world.types[DOUBLE])}
+        await office.call("POST", f"/qloapps/sync/{what}?wait=true", 200, json=body)

@@ -5,12 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from innkeeper.channel_sync import repository, resolving
+from innkeeper.channel_sync import repository, resolving, work
 from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.domain.stay import Stay
 from innkeeper.house import reservations
 from innkeeper.house.tables import Reservation
+from innkeeper.jobs.queue import list_jobs
+from innkeeper.jobs.tables import JobStatus
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
+from tests.channel_sync.desk import desk
 from tests.channel_sync.world import DOUBLE, World, day
 
 pytestmark = pytest.mark.anyio
@@ -86,3 +89,21 @@ async def test_what_is_no_fact_in_conflict_is_refused_by_name(world: World, disp
         async with world.database.write() as tx:
             await resolving.resolve(tx, world.property_id, mapping.id, {"colour": "local"}, "ada")
     assert refused.value.errors[0].field == "colour"
+
+
+async def test_what_is_asked_is_told_in_words_also_in_the_alert(world: World, disputed: Reservation) -> None:
+    told = (await world.attention())["conflict"]
+    assert told.meaning == (
+        "Nights: here Tue 4 Jun 2030 to Sun 9 Jun 2030, 5 nights; "
+        "in QloApps Wed 5 Jun 2030 to Fri 7 Jun 2030, 2 nights."
+    )
+    async with world.database.read() as session:
+        alerts = [
+            str(job.payload["body"])
+            for job in (await list_jobs(session, statuses=tuple(JobStatus)))[0]
+            if job.kind == work.ALERT
+        ]
+    assert any(told.meaning in body for body in alerts)
+    async with desk(world) as office:
+        story = await office.call("GET", f"/qloapps/reservations/{disputed.id}/explain")
+    assert not [step["sentence"] for step in story["timeline"] if "['" in step["sentence"]]

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
+from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
-from innkeeper.channel_sync import ari_repository, repository
+from innkeeper.channel_sync import ari_repository, overview, repository
 from innkeeper.channel_sync.tables import CustomerMapping
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
 from innkeeper.storage.database import Database
@@ -329,3 +331,30 @@ async def test_an_act_without_the_page_s_proof_is_refused(front: Front) -> None:
         del client.headers["X-CSRF-Token"]
         answer = await client.post("/channels", data={"what": "all"})
     assert answer.status_code == 403
+
+
+async def test_a_line_leads_to_its_booking_and_names_guest_and_channel(front: Front) -> None:
+    world = front.world
+    order = world.office.book(ShopStay(DOUBLE, day(3), day(5)), source="Booking.com")
+    await world.sync("inbound")
+    world.office.book(ShopStay(SUITE, day(6), day(8)))
+    refused = await world.book(world.room(6, 8, SUITE))
+    await world.work()
+    clerk, waiter = (replace(Caller.system(), role=role) for role in (Role.FRONT_DESK, Role.SERVER))
+    async with world.database.read() as session:
+        section = await overview.provider(world.channels).load(session, world.property_id, clerk)
+        hidden = await overview.provider(world.channels).load(session, world.property_id, waiter)
+    assert hidden is None
+    assert section is not None
+    taken = await world.reservations()
+    lines = {str(line.cells[0]): line for line in section.rows}
+    came = lines[taken[0].confirmation]
+    assert (came.link, list(came.cells[1:4])) == (
+        f"/channels/bookings/{order.id}",
+        ["Booked there", "Grace Hopper", "Booking.com"],
+    )
+    assert lines[refused.confirmation].link == f"/house/reservations/{refused.id}"
+    async with front.inn.browser(Role.FRONT_DESK) as client:
+        page = (await client.get("/channels/log")).text
+    assert f'<a class="together" href="/channels/bookings/{order.id}">{taken[0].confirmation}</a>' in page
+    assert "Grace Hopper, Booking.com" in page

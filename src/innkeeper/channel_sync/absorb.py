@@ -19,6 +19,7 @@ from innkeeper.channel_sync.agreement import (
     start_new_generation,
 )
 from innkeeper.channel_sync.book import Book
+from innkeeper.channel_sync.conflict_words import asked_sentence
 from innkeeper.channel_sync.conflicts import Merge, merge
 from innkeeper.channel_sync.customers import ORIGIN, guest_of, is_erased
 from innkeeper.channel_sync.drafts import house_draft, new_key
@@ -236,7 +237,8 @@ async def _settle_conflicts(
             "at": utc_now().isoformat(),
             "theirs_at": booking.updated_at.isoformat(),
         }
-        detail = "; ".join(f"{c.path.rsplit('.', 1)[-1]}: {c.ours} here, {c.theirs} there" for c in asked)
+        names = await repository.type_names(book.tx.session, book.property_id)
+        detail = " ".join(asked_sentence(conflict_document(c), reservation.currency, names) for c in asked)
         await attention.open_cause(
             book.tx,
             book.property_id,

@@ -226,6 +226,8 @@ async def _sync(
         raise Invalid.field("since", "Write the instant with its zone, as in 2026-11-22T10:00:00+01:00.")
     if asked.start is not None and asked.end is not None and asked.end <= asked.start:
         raise Invalid.field("end", f"The end {asked.end} must be after the start {asked.start}.")
+    if asked.room_type_id is not None:
+        await _must_be_ours(channels, property_id, asked.room_type_id)
     if not wait:
         sync_id = await runs.start(channels, property_id, asked)
         return JSONResponse({"sync_id": str(sync_id)}, status_code=202)
@@ -234,6 +236,12 @@ async def _sync(
     except LeaseHeld:
         raise _busy() from None
     return JSONResponse(result.document(), status_code=200)
+
+
+async def _must_be_ours(channels: Channels, property_id: UUID, room_type_id: UUID) -> None:
+    async with channels.database.read() as session:
+        if room_type_id not in {kind.id for kind in await repository.room_types(session, property_id)}:
+            raise NotFound(f"There is no room type {room_type_id} in this property.")
 
 
 @router.get("/sync/{sync_id}")

@@ -72,11 +72,23 @@ def facts_of(document: Mapping[str, Any], reservation: Reservation | None, types
 def conflict_sentence(conflict: Mapping[str, Any], currency: str) -> str:
     """Return what the log says of a fact that both sides had changed, as a sentence."""
     name = str(conflict["field"]).rsplit(".", 1)[-1]
-    ours, theirs = (_plain(_side(name, conflict[side], currency, {}).text) for side in ("local", "qloapps"))
+    ours, theirs = (value_in_words(name, conflict[side], currency, {}) for side in ("local", "qloapps"))
     winner = {"house": "The house won.", "qloapps": "QloApps won."}.get(
         str(conflict.get("winner")), "A person has to decide."
     )
     return f"{NAMES.get(name, name)}: {ours} here, {theirs} there. {winner} {conflict.get('reason', '')}".strip()
+
+
+def asked_sentence(conflict: Mapping[str, Any], currency: str, types: Mapping[str, str]) -> str:
+    """Return what both sides say of a fact that a person must decide, as a sentence."""
+    name = str(conflict["field"]).rsplit(".", 1)[-1]
+    ours, theirs = (value_in_words(name, conflict[side], currency, types) for side in ("local", "qloapps"))
+    return f"{NAMES.get(name, name)}: here {ours}; in QloApps {theirs}."
+
+
+def value_in_words(name: str, value: Any, currency: str, types: Mapping[str, str]) -> str:
+    """Return a value of a fact as a person says it."""
+    return _plain(_side(name, value, currency, types).text)
 
 
 def _plain(text: str | Markup) -> str:

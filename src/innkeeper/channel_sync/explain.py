@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.access import repository as access_repository
 from innkeeper.access.tables import AuditRow
 from innkeeper.channel_sync import log_repository, repository
+from innkeeper.channel_sync.conflict_words import conflict_sentence
+from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.tables import Attention, CustomerMapping, ReservationMapping, SyncLog
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import format_amount
@@ -20,6 +22,9 @@ from innkeeper.storage.outbox import EventRow
 
 #: Of the log and of the house's events so many are told; a booking with more has a trouble that the first ones show.
 MOST_TOLD = 500
+
+#: What of a reservation only we set, also while we take in what came from there.
+OUR_MARKS = frozenset(("flags", "rooms.overbooked"))
 
 Step = dict[str, Any]
 
@@ -116,24 +121,14 @@ def _of_message(log: SyncLog) -> Iterator[Step]:
     facts = {name: answer[name] for name in ("decision", "taken", "flags") if answer.get(name)}
     yield _step(log.created_at, "decision", words.get(log.operation, "Nothing had to be done."), log, **facts)
     for conflict in answer.get("conflicts", ()):
-        yield _of_conflict(log, conflict)
+        sentence = conflict_sentence(conflict, str(message.get("currency", "EUR")))
+        yield _step(log.created_at, "rule", sentence, log, **conflict)
 
 
 def _of_match(log: SyncLog, guest: Mapping[str, Any]) -> Step:
     reasons = "; ".join(str(reason) for reason in guest.get("reasons", ()))
     found = "A new guest was made" if guest["method"] == "created" else f"The guest was recognised by {guest['method']}"
     return _step(log.created_at, "guest", f"{found}, score {guest['score']}: {reasons}.", log, **guest)
-
-
-def _of_conflict(log: SyncLog, conflict: Mapping[str, Any]) -> Step:
-    winners = {"house": "The house won", "qloapps": "QloApps won"}
-    winner = winners.get(str(conflict.get("winner")), "A person has to decide")
-    fact = str(conflict["field"]).rsplit(".", 1)[-1]
-    sentence = (
-        f"Both sides had changed {fact}: {conflict['local']} here, {conflict['qloapps']} there. "
-        f"{winner}. {conflict.get('reason', '')}"
-    )
-    return _step(log.created_at, "rule", sentence.strip(), log, **conflict)
 
 
 def _of_push(log: SyncLog) -> Step:
@@ -155,8 +150,11 @@ def _of_cause(cause: Attention) -> Iterator[Step]:
 
 def _of_event(row: EventRow) -> Step:
     word = row.name.rpartition(".")[2]
-    side = "in QloApps" if row.origin == "qloapps" else "here"
     changed = ", ".join(row.payload.get("changed", ()))
+    if row.origin == ORIGIN and OUR_MARKS.issuperset(row.payload.get("changed", ())):
+        sentence = f"Innkeeper marked the reservation ({changed})."
+        return _step(row.occurred_at, "house", sentence, origin=row.origin)
+    side = "in QloApps" if row.origin == ORIGIN else "here"
     about = f" ({changed})" if changed else ""
     return _step(row.occurred_at, "house", f"The reservation was {word}{about}, {side}.", origin=row.origin)
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
-from innkeeper.channel_sync import repository
+from innkeeper.channel_sync import pages_repository, repository
 from innkeeper.channel_sync.connection import Channels
 from innkeeper.channel_sync.status import health_in
 from innkeeper.channel_sync.tables import Attention, SyncLog
@@ -16,12 +16,19 @@ from innkeeper.web.status import State
 
 _STATES = {"ok": State.DONE, "degraded": State.NEEDS_YOU, "down": State.REFUSED, "off": State.OFF}
 _ACTS = {
-    ("inbound", "create"): "Booked there",
-    ("inbound", "update"): "Changed there",
-    ("inbound", "conflict"): "Changed on both sides",
-    ("outbound", "create"): "Sent",
-    ("outbound", "update"): "Change sent",
-    ("outbound", "delete"): "Cancellation sent",
+    ("inbound", "", "create"): "Booked there",
+    ("inbound", "", "update"): "Changed there",
+    ("inbound", "", "conflict"): "Changed on both sides",
+    ("inbound", "", "skip"): "Read, nothing to do",
+    ("outbound", "", "create"): "Sent",
+    ("outbound", "", "update"): "Change sent",
+    ("outbound", "", "delete"): "Cancellation sent",
+    ("outbound", "", "conflict"): "Conflict decided",
+    ("outbound", "block", "create"): "Room kept from sale",
+    ("outbound", "block", "update"): "Block changed",
+    ("outbound", "block", "delete"): "Block released",
+    ("outbound", "room_type", "update"): "Prices sent",
+    ("outbound", "room_type", "skip"): "Prices were right",
 }
 
 
@@ -49,7 +56,7 @@ def provider(channels: Channels) -> Provider:
             state=_STATES[found["status"]],
             sentence=found["reasons"][0] if found["reasons"] else _all_well(found["mode"]),
             figures=await _figures(session, property_id, found),
-            columns=("What", "Reservation", "Booking there", "When"),
+            columns=("Reservation", "What", "Guest", "Channel", "When"),
             rows=rows,
             link="/channels",
             link_label="Open the channel",
@@ -87,20 +94,21 @@ async def _figures(session: AsyncSession, property_id: UUID, found: dict[str, ob
 
 async def _latest(session: AsyncSession, property_id: UUID) -> list[Row]:
     logs, _ = await repository.sync_logs(session, property_id, limit=8, offset=0)
-    names = await repository.confirmations(session, [log.local_entity_id for log in logs if log.local_entity_id])
-    return [
-        Row(
-            cells=(
-                _ACTS.get((log.direction, log.operation), log.operation),
-                names.get(log.local_entity_id, "") if log.local_entity_id else "",
-                str(log.qloapps_entity_id or ""),
-                log.created_at,
-            ),
-            state=State.DONE if log.success else State.NEEDS_YOU,
-            key=str(log.id),
-        )
-        for log in logs
-    ]
+    ids = [log.local_entity_id for log in logs if log.local_entity_id]
+    found = await pages_repository.heads(session, property_id, ids)
+    return [_row(log, found.get(log.local_entity_id) if log.local_entity_id else None) for log in logs]
+
+
+def _row(log: SyncLog, head: pages_repository.Head | None) -> Row:
+    """Return a line of the log; what concerns no reservation leads to the log's own page."""
+    state = State.DONE if log.success else State.NEEDS_YOU
+    key, what = str(log.id), _ACTS.get((log.direction, log.entity_type, log.operation))
+    what = what or _ACTS.get((log.direction, "", log.operation), log.operation)
+    if head is None:
+        booking = f"booking {log.qloapps_entity_id}" if log.entity_type == "reservation" else "no reservation"
+        return Row((booking, what, "", "", log.created_at), state=state, link=f"/channels/log/{log.id}", key=key)
+    cells = (head.confirmation, what, head.guest, head.channel, log.created_at)
+    return Row(cells, state=state, link=head.link, key=key)
 
 
 async def _stuck(session: AsyncSession, property_id: UUID) -> list[Stuck]:

@@ -66,7 +66,7 @@ async def _page(
 ) -> HTMLResponse:
     page = await api.conflicts(request, caller, hotel.id, limit=PAGE, offset=offset)
     async with channels_of(request).database.read() as session:
-        types = await _type_names(session, hotel.id)
+        types = await repository.type_names(session, hotel.id)
         cards = [await _card(session, hotel.id, document, types) for document in page.items]
     response = await draw(
         request,
@@ -98,12 +98,3 @@ async def _card(
         "their_change_at": instant(document["qloapps_changed_at"]),
         "opened_at": instant(document["opened_at"]),
     }
-
-
-async def _type_names(session: AsyncSession, property_id: UUID) -> dict[str, str]:
-    names = {kind.id: kind.name for kind in await repository.room_types(session, property_id)}
-    found = {f"local:{kind}": name for kind, name in names.items()}
-    for mapping in await repository.room_type_mappings(session, property_id):
-        if mapping.local_room_type_id in names:
-            found[str(mapping.qloapps_product_id)] = names[mapping.local_room_type_id]
-    return found

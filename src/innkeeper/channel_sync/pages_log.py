@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager
 from innkeeper.channel_sync import api, api_explain, pages_repository, repository
 from innkeeper.channel_sync.api import channels_of
+from innkeeper.channel_sync.conflict_words import value_in_words
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
 from innkeeper.web.pages import Hotel, HotelInfo
@@ -32,6 +33,7 @@ ACTS = {
     ("outbound", "block", "update"): "Block changed",
     ("outbound", "block", "delete"): "Block released",
     ("outbound", "room_type", "update"): "Prices sent",
+    ("outbound", "room_type", "skip"): "Prices were right",
 }
 OPERATIONS = {"create": "New", "update": "Change", "delete": "Removal", "skip": "Nothing to do", "conflict": "Conflict"}
 DIRECTIONS = {"inbound": "From QloApps", "outbound": "To QloApps"}
@@ -63,14 +65,15 @@ async def log(
     }
     page = await _find(request, caller, hotel.id, q.strip(), filters, offset)
     async with channels_of(request).database.read() as session:
-        names = await repository.confirmations(session, [i.local_entity_id for i in page.items if i.local_entity_id])
+        ids = [item.local_entity_id for item in page.items if item.local_entity_id]
+        heads = await pages_repository.heads(session, hotel.id, ids)
     return await draw(
         request,
         caller,
         hotel,
         "channels/log.html",
         items=page.items,
-        names=names,
+        heads=heads,
         act_of=act_of,
         wanted=wanted,
         operations=OPERATIONS,
@@ -115,7 +118,7 @@ async def _line(
         item=item,
         act=act_of(item),
         confirmation=names.get(item.local_entity_id) if item.local_entity_id else None,
-        decided=decided(item),
+        decided=decided(item, hotel.currency),
         directions=DIRECTIONS,
         replayed=replayed,
     )
@@ -128,7 +131,7 @@ async def play_again(request: Request, caller: CurrentManager, hotel: Hotel, log
     return await _line(request, caller, hotel, log_id, report)
 
 
-def decided(item: SyncLogOut) -> list[tuple[str, str]]:
+def decided(item: SyncLogOut, currency: str) -> list[tuple[str, str]]:
     """Return what a line decided as pairs of fact and sentence."""
     answer = item.response_data or {}
     guest = answer.get("guest", {})
@@ -141,13 +144,17 @@ def decided(item: SyncLogOut) -> list[tuple[str, str]]:
     chosen = (item.request_data or {}).get("decisions", {})
     by = (item.request_data or {}).get("by", "somebody")
     persons = [
-        (_fact(path), f"{by} decided: {_CHOICES.get(value, value) if isinstance(value, str) else value}.")
-        for path, value in chosen.items()
+        (_fact(path), f"{by} decided: {_chosen(_fact(path), value, currency)}.") for path, value in chosen.items()
     ]
     return [*matched, *taken, *conflicts, *persons]
 
 
 _CHOICES = {"local": "ours", "qloapps": "theirs"}
+
+
+def _chosen(fact: str, value: Any, currency: str) -> str:
+    own = _CHOICES.get(value) if isinstance(value, str) else None
+    return own or value_in_words(fact, value, currency, {})
 
 
 def _matched(guest: Mapping[str, Any]) -> str:

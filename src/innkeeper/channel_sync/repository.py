@@ -69,6 +69,16 @@ async def room_types(session: AsyncSession, property_id: UUID) -> Sequence[RoomT
     return (await session.scalars(query.order_by(RoomType.name))).all()
 
 
+async def type_names(session: AsyncSession, property_id: UUID) -> dict[str, str]:
+    """Return the names of the house's room types by what the states of bookings call them."""
+    names = {kind.id: kind.name for kind in await room_types(session, property_id)}
+    found = {f"local:{kind}": name for kind, name in names.items()}
+    for mapping in await room_type_mappings(session, property_id):
+        if mapping.local_room_type_id in names:
+            found[str(mapping.qloapps_product_id)] = names[mapping.local_room_type_id]
+    return found
+
+
 async def room_counts(session: AsyncSession, property_id: UUID) -> dict[UUID, int]:
     """Return how many rooms each room type has."""
     query = select(Room.room_type_id, func.count()).where(Room.property_id == property_id, Room.deleted_at.is_(None))
