@@ -314,3 +314,49 @@ async def test_our_own_write_comes_back_with_the_digest_that_the_write_returned(
         written = done(await hotel.connector.create(draft()))
         found, _, _, _ = await everything(hotel, cursor)
         assert [b.digest for b in found] == [written.booking.digest]
+
+
+def asked(hotel: Shop, path: str, word: str = "") -> list[str]:
+    """Return the requests to a resource so far whose query holds a word."""
+    return [e.path for e in hotel.exchanges if f"/{path}?" in e.path and word in e.path]
+
+
+@pytest.mark.parametrize(("count", "pages"), [(1_999, 1), (2_100, 2), (4_500, 3)])
+async def test_first_import_reads_each_line_once_however_many_pages_the_list_takes(count: int, pages: int) -> None:
+    async with shop() as hotel:
+        fill(hotel, count, per_second=50)
+        hotel.clock.move(300)
+        found, cursor, requests, _ = await everything(hotel, None)
+        assert len(found) == len({b.order_id for b in found}) == count
+        assert all(len(b.lines) == 1 for b in found)
+        assert requests <= allowed(count)
+        listed = asked(hotel, "room_bookings")
+        assert (len(listed), [path for path in listed if "id_order" in path.partition("display")[0]]) == (pages, [])
+        assert (await everything(hotel, cursor))[::2] == ([], 2)
+
+
+async def test_booking_changed_while_its_list_is_read_is_read_as_it_is() -> None:
+    async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        fill(hotel, 40, rooms=2, per_second=1)
+        hotel.clock.move(300)
+        page = done(await hotel.connector.changes(None, limit=5))
+        hotel.clock.move(5)
+        order = max(hotel.state.orders.values(), key=lambda one: one.id)
+        hotel.office.remove_room(order, hotel.state.lines_of(order)[0])
+        first = min(hotel.state.orders.values(), key=lambda one: one.id)
+        hotel.office.remove_room(first, hotel.state.lines_of(first)[0])
+        found, cursor, _, _ = await everything(hotel, page.cursor)
+        newest = {booking.order_id: booking for booking in [*page.bookings, *found]}
+        assert len(newest) == 40
+        assert [len(newest[one.id].lines) for one in (first, order)] == [1, 1]
+        assert (await everything(hotel, cursor))[::2] == ([], 2)
+
+
+async def test_order_that_no_list_holds_is_found_by_its_lines_in_a_first_import_of_several_pages() -> None:
+    async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        fill(hotel, 25, per_second=1)
+        hidden = hotel.state.orders[min(hotel.state.orders)]
+        hidden.id_shop = 0
+        found, _, _, _ = await everything(hotel, None)
+        assert len(found) == 25
+        assert hidden.id in {booking.order_id for booking in found}

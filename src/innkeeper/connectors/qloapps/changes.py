@@ -4,10 +4,12 @@ No timestamp covers a booking: a cancellation stamps only the order, a check-in 
 `orders` and `room_bookings`, each from where the last poll got to, and then the whole of each touched booking.
 
 Requests. An idle poll is the two lists. N touched bookings cost at most three more for each `id_chunk` of them
-(lines, customers, and orders that only a line pointed to). Lists come in pages much larger than a chunk; pages of a
-list never overlap and never use an offset: the next page starts at the last second of the one before, whose rows at
-that second are put back, or, when a whole page bears one second, behind the last id of that second. So a row that is
-changed while the pages are read moves to the end and is met there, and no other row moves out of sight.
+(lines, customers, and orders that only a line pointed to). A read from the beginning of time lists all lines first and
+keeps them, so that none is asked for again; beyond `_WHOLE_LIMIT` lines it goes on as any other read.
+Lists come in pages much larger than a chunk; pages of a list never overlap and never use an offset: the next page
+starts at the last second of the one before, whose rows at that second are put back, or, when a whole page bears one
+second, behind the last id of that second. So a row that is changed while the pages are read moves to the end and is met
+there, and no other row moves out of sight.
 
 Cursor. How far both lists have been delivered, by the shop's own clock (its rows' timestamps while a run is under way,
 the time of its answer once all is read), and a hash of every row inside the overlap that has been delivered, so that
@@ -17,7 +19,7 @@ pages keeps its lists in memory; the cursor of each page suffices to go on witho
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -34,6 +36,8 @@ _HASH_BYTES = 6
 _FOREIGN_LIMIT = 100_000
 #: A clock that runs so much slower than ours between two looks was put back.
 _PUT_BACK = timedelta(seconds=30)
+#: Lines that a read from the beginning of time keeps at most, about a kilobyte each.
+_WHOLE_LIMIT = 40_000
 #: By how many rows at most the first page is larger than usual.
 _SPARE_LIMIT = 50_000
 
@@ -128,7 +132,7 @@ class _Run:
     orders: _Stream[OrderRow]
     lines: _Stream[LineRow]
     progress: tuple[str, str]
-    #: Set while the run began at the beginning of time and one page held every line of the hotel.
+    #: Set while the run began at the beginning of time and all lines listed since are kept.
     whole: bool
     #: What the cursor knows as delivered: hashes, and up to which time of change they reach.
     seen: frozenset[int]
@@ -138,7 +142,10 @@ class _Run:
     #: Rows that bookings were read from before their list came to them, by list and id.
     expected: dict[tuple[str, int], _Row] = field(default_factory=dict)
     touched: dict[int, _Touched] = field(default_factory=dict)
-    all_lines: dict[int, list[LineRow]] = field(default_factory=lambda: defaultdict(list))
+    all_lines: dict[int, dict[int, LineRow]] = field(default_factory=lambda: defaultdict(dict))
+    lines_kept: int = 0
+    #: Hashes of the orders that were listed before the first line was.
+    early: frozenset[int] = frozenset()
     ready: list[tuple[ChannelBooking | int, _Touched]] = field(default_factory=list)
     delivered: dict[int, str] = field(default_factory=dict)
     cursor: Mapping[str, Any] | None = None
@@ -151,6 +158,15 @@ class _Run:
     def exhausted(self) -> bool:
         """Whether both lists have been read to their end."""
         return self.orders.exhausted and self.lines.exhausted
+
+    @property
+    def gathers(self) -> bool:
+        """Whether all lines are listed before any booking is read."""
+        return self.whole and not self.lines.exhausted
+
+    def holds_lines_of(self, order: OrderRow) -> bool:
+        """Whether the lines that are kept are the order's as it is: it was listed before them, or changed long ago."""
+        return order.id in self.all_lines and (order.hash in self.early or order.date_upd < self.kept_from)
 
     def is_new(self, kind: str, row: _Row) -> bool:
         """Whether a listed row tells of a change that has not been delivered or queued yet."""
@@ -196,7 +212,7 @@ class QloAppsChanges:
         if run is None or cursor is None or run.cursor != dict(cursor):
             run = await self._start(cursor)
         while len(run.ready) < limit:
-            eligible = self._eligible(run)
+            eligible = [] if run.gathers else self._eligible(run)
             if len(eligible) >= self._settings.id_chunk or (eligible and run.exhausted):
                 await self._fetch(run, eligible[: self._settings.id_chunk])
             elif run.exhausted:
@@ -252,9 +268,8 @@ class QloAppsChanges:
             # rows that are known already must not fill the page: an idle poll right after a bulk stays at two requests
             for stream in (run.orders, run.lines):
                 stream.spare = min(len(run.seen), _SPARE_LIMIT)
-        orders_next = not run.orders.exhausted and (
-            first or run.lines.exhausted or run.orders.horizon <= run.lines.horizon
-        )
+        behind = run.lines.exhausted or run.orders.horizon <= run.lines.horizon
+        orders_next = first or (behind and not (run.orders.exhausted or run.gathers))
         if orders_next:
             orders = await self._order_page(run.orders)
             if first and self._reader.client.access_time is not None:
@@ -264,6 +279,8 @@ class QloAppsChanges:
                 if self._put_back(run):
                     orders += await self._order_page(run.orders)
             self._take_orders(run, orders)
+            if first:
+                run.early = frozenset(order.hash for order in orders)
         if first or not orders_next:
             self._take_lines(run, await self._line_page(run.lines))
 
@@ -311,11 +328,14 @@ class QloAppsChanges:
                 touched.since = min(touched.since, row.date_upd)
                 touched.rows.append(row)
 
-    def _take_lines(self, run: _Run, rows: Iterable[LineRow]) -> None:
-        run.whole = run.whole and run.lines.exhausted and run.lines.pages == 1
+    def _take_lines(self, run: _Run, rows: Sequence[LineRow]) -> None:
+        run.lines_kept += len(rows)
+        if run.whole and run.lines_kept > _WHOLE_LIMIT:
+            run.whole = False
+            run.all_lines.clear()
         for row in rows:
             if run.whole:
-                run.all_lines[row.order_id].append(row)
+                run.all_lines[row.order_id][row.id] = row
             if row.order_id == 0:  # a block, not a booking
                 run.keep([row])
             elif run.is_new("line", row):
@@ -328,6 +348,8 @@ class QloAppsChanges:
         limits = [horizon for horizon, exhausted in run.reach if not exhausted]
         until = min(limits, default=None)
         ids = [i for i, touched in run.touched.items() if until is None or touched.since <= until]
+        if run.whole and not run.orders.exhausted:
+            ids = [i for i in ids if run.touched[i].order is not None]  # its order is still to be listed
         return sorted(ids, key=lambda i: (run.touched[i].since, i))
 
     async def _fetch(self, run: _Run, ids: list[int]) -> None:
@@ -338,6 +360,7 @@ class QloAppsChanges:
         bookings = await self._reader.map(loaded)
         for order_id in ids:
             touched = run.touched.pop(order_id)
+            run.all_lines.pop(order_id, None)  # told again, it has changed, and its lines may have
             order, lines = loaded.orders.get(order_id), loaded.lines.get(order_id, ())
             if order is not None:
                 run.expect("order", order, run.orders)
@@ -358,7 +381,11 @@ class QloAppsChanges:
         """Return the orders with lines and customers; no request for lines where the list held all that there are."""
         if not run.whole:
             return await self._reader.complete(orders, tuple(gone))
-        lines = {i: run.all_lines[i] for i in orders if i in run.all_lines}
+        lines = {
+            i: sorted(run.all_lines[i].values(), key=lambda line: line.id)
+            for i, order in orders.items()
+            if run.holds_lines_of(order)
+        }
         # the list holds our hotel's lines only: an order without any is a sister hotel's, or has lost all that it had
         doubtful = [i for i in orders if i not in lines]
         if doubtful:
