@@ -14,6 +14,7 @@ from innkeeper.room_charge import evidence, jobs
 from innkeeper.room_charge.tables import Reconciliation
 from innkeeper.storage.database import Database
 from tests.room_charge.pictures import SIGNED, png
+from tests.room_charge.test_doubles import look
 from tests.room_charge.test_reconciliation import DAY, day, sign
 from tests.room_charge.world import World
 
@@ -99,6 +100,15 @@ async def test_charges_of_the_next_day_come_after_no_signature(world: World) -> 
     await minute(world)
     assert world.alerts == []
     assert (await day(world))["since_signing"] == {"movements": 0, "amount": "0.00"}
+
+
+async def test_charge_that_is_doubled_after_the_signature_is_mended_all_the_same(world: World) -> None:
+    await sign(world, role=Role.MANAGER)
+    world.opera.dial.next("duplicate", method="POST", path="/charges")
+    await world.post()
+    await look(world)
+    await world.settle()
+    assert list(world.folio().values()) == [Decimal("105.00")]
 
 
 # --- kept as it was signed --------------------------------------------------------------------------------------------

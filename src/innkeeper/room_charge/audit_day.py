@@ -317,9 +317,10 @@ async def by_itself(link: Link, day: date, *, quiet: bool = False) -> Outcome[st
     try:
         async with link.database.read() as session:
             signed = await repository.last_revision(session, link.property_id, day)
-        if signed is not None and signed.reopened_at is None:
+        is_signed = signed is not None and signed.reopened_at is None
+        if is_signed and not quiet:
             return Done("signed")
-        document = await live(link, day, mend=True)
+        document = await live(link, day, mend=True)  # of a signed day too while it is open: nobody shall pay twice
     except PmsAway as error:
         return Later(error.detail)
     if quiet:

@@ -1,5 +1,6 @@
 """What managers do about charges that the PMS lost or that were taken back there by hand: note it, or post again."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -78,12 +79,8 @@ async def gone(link: Link, caller: Caller, charge_id: UUID, reason: str) -> Room
     async def extra(tx: Tx, fresh: RoomCharge) -> None:
         await _note(tx, link, caller, fresh, "void removed", reason)
 
-    return await steps.conclude(
-        link,
-        row,
-        None,
-        lambda fresh: states.removed_there(fresh, caller.name, reason.strip()[:300], link.now()),
-        extra=extra,
+    return await _write(
+        link, row, lambda fresh: states.removed_there(fresh, caller.name, reason.strip()[:300], link.now()), extra
     )
 
 
@@ -105,13 +102,10 @@ async def post_again(link: Link, caller: Caller, charge_id: UUID, reason: str) -
     async def extra(tx: Tx, fresh: RoomCharge) -> None:
         await _note(tx, link, caller, fresh, "post again", reason, reference=fresh.reference)
 
-    row = await steps.conclude(
-        link,
-        row,
-        None,
-        lambda fresh: states.again(fresh, reference_of(fresh.id, fresh.generation + 1), link.now(), today),
-        extra=extra,
-    )
+    def anew(fresh: RoomCharge) -> None:
+        states.again(fresh, reference_of(fresh.id, fresh.generation + 1), link.now(), today)
+
+    row = await _write(link, row, anew, extra)
     for _ in range(_STEPS):
         found = await resolver.step(link, charge_id)
         if found is None:
@@ -153,6 +147,18 @@ async def _missing(link: Link, charge_id: UUID) -> RoomCharge:
     except Exception:
         await _let_go(link, row)
         raise
+
+
+async def _write(
+    link: Link,
+    row: RoomCharge,
+    change: Callable[[RoomCharge], None],
+    extra: Callable[[Tx, RoomCharge], Awaitable[None]],
+) -> RoomCharge:
+    try:
+        return await steps.conclude(link, row, None, change, extra=extra)
+    except steps.ClaimLost:  # the PMS took so long to answer that somebody else has the charge now
+        raise InProgress from None
 
 
 async def _let_go(link: Link, row: RoomCharge) -> None:
