@@ -78,7 +78,7 @@ def _values(fields: Mapping[str, str]) -> dict[str, Any]:
         elif fields.get(name):
             values[name] = fields[name]
     if fields.get("closed") in ("true", "false"):
-        values["closed"] = fields["closed"]
+        values["closed"] = fields["closed"] == "true"
     if len(values) == len(("room_type_id", "start", "end")):
         raise Invalid.field("price", "Fill in at least one of price, stays, or whether it is sold.")
     return values

@@ -35,7 +35,7 @@ async def add_room(request: Request, caller: CurrentAdmin, hotel: Hotel, databas
     """Add a room."""
 
     async def act() -> None:
-        values = {**filled(fields), "key_cards": entries(fields.get("key_cards", ""))}
+        values = _room_values(fields)
         await api.add_room(body_of(RoomIn, values), database, hotel.id, caller)
 
     return await _acted(request, database, hotel.id, fields | {"form": "room"}, act)
@@ -131,11 +131,16 @@ async def change_room(
         if fields.get("remove") == "yes":
             await api.delete_room(room_id, database, hotel.id, caller)
         else:
-            values = {**filled(fields), "key_cards": entries(fields.get("key_cards", ""))}
-            await api.change_room(room_id, body_of(RoomChange, values), database, hotel.id, caller)
+            await api.change_room(room_id, body_of(RoomChange, _room_values(fields)), database, hotel.id, caller)
     except InnkeeperError as error:
         return await _room_form(request, database, hotel.id, room_id, fields, Trouble.of(error))
     return RedirectResponse("/house/rooms?done=saved", status_code=303)
+
+
+def _room_values(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the form of a room holds as the API's body wants it."""
+    values: dict[str, Any] = filled({name: fields.get(name, "") for name in ("number", "room_type_id")})
+    return values | {"key_cards": entries(fields.get("key_cards", ""))}
 
 
 async def _page(
