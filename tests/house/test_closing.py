@@ -51,7 +51,7 @@ async def test_two_stays_never_share_a_room_after_the_date_went_back(hotel: Hote
     )
     assert forced.flags == []
     async with hotel.database.write() as tx:
-        row = (await reservations.repository.reservations(tx.session, [forced.id]))[0].rooms[0]
+        row = (await reservations.reservation_repository.reservations(tx.session, [forced.id]))[0].rooms[0]
         row.room_id = hotel.rooms["201"]
     await admin.call("PUT", "/property", json={"business_date": str(day(0)), "confirm_business_date": True})
     moved = await hotel.load(forced)

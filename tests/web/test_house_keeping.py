@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from innkeeper.access.roles import Role
-from innkeeper.house import guests, rates, repository
+from innkeeper.house import guests, rates, room_repository
 from innkeeper.storage.database import Database
 from tests.house.hotel import day
 from tests.web.house_desk import House, fields_of, open_house, words_of
@@ -49,7 +49,7 @@ async def test_a_run_of_nights_is_priced_closed_and_given_back_to_the_type(house
         assert "closed" in page
         await manager.send("/house/rates", run | {"last": day(1), "price_own": "yes", "closed": "false"})
     async with hotel.database.read() as session:
-        kinds = await repository.room_types(session, hotel.id, [hotel.double])
+        kinds = await room_repository.room_types(session, hotel.id, [hotel.double])
         found = await rates.window(session, list(kinds.values()), day(0), day(4))
     assert [(rate.price, rate.min_stay, rate.closed) for rate in found] == [
         (Decimal("90.00"), 1, False),
@@ -102,7 +102,7 @@ async def test_a_manager_closes_rooms_and_hears_which_nights_are_short(house: Ho
         wrong = await manager.send("/house/rooms/maintenance", close | {"end": day(1), "reason": "Again"}, 422)
         assert fields_of(wrong)["reason"] == "Again"
         async with hotel.database.read() as session:
-            (work,), _ = await repository.page_of_maintenance(session, hotel.id, 5, 0, None, None)
+            (work,), _ = await room_repository.page_of_maintenance(session, hotel.id, 5, 0, None, None)
         await manager.send(f"/house/rooms/maintenance/{work.id}/end", {})
         assert "Nothing is closed" in await manager.see("/house/rooms")
 
@@ -126,6 +126,6 @@ async def test_an_administrator_keeps_types_and_rooms(house: House) -> None:
     assert "Loft 2 rooms" in page
     assert "€210.00" in page
     async with hotel.database.read() as session:
-        numbers = await repository.room_numbers(session, hotel.id)
+        numbers = await room_repository.room_numbers(session, hotel.id)
     assert {"104", "109"} <= numbers
     assert not {"102", "103"} & numbers

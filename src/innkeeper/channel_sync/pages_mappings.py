@@ -20,8 +20,7 @@ from innkeeper.channel_sync.type_facts import Difference, differences
 from innkeeper.domain.channel import ChannelRoomType
 from innkeeper.domain.errors import Invalid, NotFound
 from innkeeper.domain.outcome import Done, Refused
-from innkeeper.house import api as house_api
-from innkeeper.house import guests, properties
+from innkeeper.house import api_guests, guests, properties
 from innkeeper.house.tables import Property, RoomType
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.status import State
@@ -249,7 +248,7 @@ async def customer(
         if row is None:
             raise NotFound("There is no such customer.")
         guest = await guests.get(session, hotel.id, row.local_guest_id)
-    found = await house_api.list_guests(database, hotel.id, caller, q=q, limit=20) if q.strip() else None
+    found = await api_guests.list_guests(database, hotel.id, caller, q=q, limit=20) if q.strip() else None
     return await draw(
         request,
         caller,

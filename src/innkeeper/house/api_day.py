@@ -12,7 +12,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import Db, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.house import closing, properties
-from innkeeper.house.schemas import CloseDayIn, DayOut
+from innkeeper.house.schemas_property import CloseDayIn, DayOut
 
 router = APIRouter(prefix="/property/close-day")
 

@@ -14,7 +14,8 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.domain.money import check_currency, format_amount
 from innkeeper.house import folios, intake, reservations
 from innkeeper.house.on_their_way import ChargesOnTheirWay, OnTheirWay
-from innkeeper.house.schemas import FolioOut, PaymentIn, VoidIn
+from innkeeper.house.schemas import VoidIn
+from innkeeper.house.schemas_folios import FolioOut, PaymentIn
 from innkeeper.storage.database import Tx
 
 router = APIRouter(prefix="/reservations/{reservation_id}/folio")

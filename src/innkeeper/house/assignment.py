@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import repository
+from innkeeper.house import room_repository
 from innkeeper.house.rates import listed
 from innkeeper.house.tables import Property, ReservationRoom, Room
 from innkeeper.storage.database import Tx
@@ -81,12 +81,12 @@ def moves(lines: Collection["Line"], removed: Collection[ReservationRoom], today
 async def store(tx: Tx, moves: Moves) -> None:
     """Write the moves. Raises Conflict (`ROOM_TAKEN`): the key of the table is what keeps two stays apart."""
     if moves.release:
-        await repository.release_nights(tx.session, moves.release)
+        await room_repository.release_nights(tx.session, moves.release)
     if not moves.hold:
         return
     await tx.session.flush()
     try:
-        await repository.hold_nights(tx.session, moves.hold)
+        await room_repository.hold_nights(tx.session, moves.hold)
     except IntegrityError:
         raise Conflict(
             "Another stay has just taken the room.", code="ROOM_TAKEN", action="Choose another room."
@@ -118,15 +118,15 @@ async def _check_named(
     ids = {room_id for room_id in wanted.values() if room_id is not None}
     start = max(house.business_date, min(line.taken(house.business_date).check_in for _, line in checked))
     end = max(start, *(line.draft.stay.check_out for _, line in checked))
-    rooms = await repository.rooms(tx.session, house.id, ids)
+    rooms = await room_repository.rooms(tx.session, house.id, ids)
     busy: dict[UUID, dict[date, str]] = defaultdict(dict)
-    for room_id, night, confirmation in await repository.taken_nights(tx.session, ids, start, end, reservation_id):
+    for room_id, night, confirmation in await room_repository.taken_nights(tx.session, ids, start, end, reservation_id):
         busy[room_id][night] = f"is held by {confirmation}"
     closed: dict[UUID, list[Stay]] = defaultdict(list)
-    for work in await repository.out_of_order(tx.session, ids, start, end):
+    for work in await room_repository.out_of_order(tx.session, ids, start, end):
         if work.room_id is not None:
             closed[work.room_id].append(Stay(work.start, work.end))
-    inside = await repository.occupants(tx.session, ids, reservation_id)
+    inside = await room_repository.occupants(tx.session, ids, reservation_id)
 
     dropped = False
     for position, line in checked:
@@ -185,7 +185,7 @@ async def _take_free(
     start = max(line.taken(house.business_date).check_in, house.business_date)
     end = max(line.draft.stay.check_out, start)
     picked = {other.room.id for other in lines if other.room is not None}
-    free = await repository.free_rooms(tx.session, line.draft.room_type_id, start, end)
+    free = await room_repository.free_rooms(tx.session, line.draft.room_type_id, start, end)
     line.room = next((room for room in free if room.id not in picked), None)
     if line.room is None and not lenient:
         sentence = "No room of this type is free for all nights of the stay."

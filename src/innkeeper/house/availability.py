@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.house import repository
+from innkeeper.house import rate_repository
 
 #: Nights with a longer gap between them are not counted in one window.
 _APART = timedelta(days=366)
@@ -57,7 +57,7 @@ async def load(
     without: UUID | None = None,
 ) -> Window:
     """Return the availability of these types; the nights of reservation `without` count as not booked."""
-    rows = await repository.inventory(session, room_type_ids, start, end, without)
+    rows = await rate_repository.inventory(session, room_type_ids, start, end, without)
     return counted(rows, room_type_ids, start, end)
 
 
@@ -87,17 +87,17 @@ async def short_nights(session: AsyncSession, room_type_id: UUID, start: date, e
 
     Only dates at which something changes are looked at, so that an end in a distant year costs nothing.
     """
-    rows = await repository.inventory(session, [room_type_id], start, end)
+    rows = await rate_repository.inventory(session, [room_type_id], start, end)
     return await asyncio.to_thread(_short, rows, start, end)
 
 
 def _short(rows: Sequence[Any], start: date, end: date) -> list[date]:
-    total = sum(count for kind, _, _, _, count in rows if kind == repository.ROOMS)
+    total = sum(count for kind, _, _, _, count in rows if kind == rate_repository.ROOMS)
     steps: dict[date, list[tuple[Any, int]]] = defaultdict(list)
     for kind, _, room, dates, count in rows:
-        if kind == repository.ROOMS:
+        if kind == rate_repository.ROOMS:
             continue
-        what = STAYS if kind == repository.STAY else room
+        what = STAYS if kind == rate_repository.STAY else room
         for at in range(0, len(dates), 20):
             steps[max(start, date.fromisoformat(dates[at : at + 10]))].append((what, count))
             steps[date.fromisoformat(dates[at + 10 : at + 20])].append((what, -count))
@@ -119,7 +119,7 @@ async def document(session: AsyncSession, room_type_ids: Collection[UUID], start
     A year of fifty types is twenty thousand entries: counting and writing them is done beside the event loop, and the
     text is put together directly, since nothing in it needs escaping.
     """
-    rows = await repository.inventory(session, room_type_ids, start, end)
+    rows = await rate_repository.inventory(session, room_type_ids, start, end)
     return await asyncio.to_thread(lambda: _json(counted(rows, room_type_ids, start, end)))
 
 
@@ -156,12 +156,12 @@ def counted(rows: Sequence[Any], room_type_ids: Collection[UUID], start: date, e
     night = night_of.get
     for kind, room_type, room, dates, count in rows:
         kind_of_room = type_of[room_type]
-        if kind == repository.STAY:
+        if kind == rate_repository.STAY:
             steps = booked[kind_of_room]
             for at in range(0, len(dates), 20):
                 steps[night(dates[at : at + 10], 0)] += 1
                 steps[night(dates[at + 10 : at + 20], length)] -= 1
-        elif kind == repository.ROOMS:
+        elif kind == rate_repository.ROOMS:
             totals[kind_of_room] = count
         elif room is None:
             units[kind_of_room][night(dates[:10], 0)] += count

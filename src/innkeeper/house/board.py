@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import availability, repository, words
+from innkeeper.house import availability, room_repository, words
 from innkeeper.house.tables import Guest, Maintenance, Property, Reservation, ReservationRoom, Room, RoomType
 from innkeeper.web.status import State
 
@@ -121,7 +121,7 @@ async def load(
     """Return the chart of all rooms, or of those of one type."""
     days = [start + timedelta(days=n) for n in range(nights)]
     end = start + timedelta(days=nights)
-    kinds = await repository.room_types(session, house.id)
+    kinds = await room_repository.room_types(session, house.id)
     shown = {key: kind for key, kind in kinds.items() if room_type_id in (None, key)}
     rooms = await _rooms(session, house.id)
     stays = [bar for bar in await _stays(session, house.id, start, end) if room_type_id in (None, bar.room_type_id)]
@@ -306,16 +306,16 @@ class TypeChoices:
 
 async def choices(session: AsyncSession, house: Property, row: ReservationRoom, *, without: UUID) -> list[TypeChoices]:
     """Return every room by type, the stay's own type first, with who holds it or that it is closed."""
-    kinds = await repository.room_types(session, house.id)
+    kinds = await room_repository.room_types(session, house.id)
     rooms = await _rooms(session, house.id)
     ids = [room.id for room in rooms]
     start = max(row.check_in, house.business_date)
     end = max(row.check_out, start + timedelta(days=1))
     against: dict[UUID, str] = {}
-    for work in await repository.out_of_order(session, ids, start, end):
+    for work in await room_repository.out_of_order(session, ids, start, end):
         if work.room_id is not None:
             against[work.room_id] = "closed"
-    for room_id, _, confirmation in await repository.taken_nights(session, ids, start, end, without):
+    for room_id, _, confirmation in await room_repository.taken_nights(session, ids, start, end, without):
         against.setdefault(room_id, f"held by {confirmation}")
     order = sorted(kinds.values(), key=lambda kind: (kind.id != row.room_type_id, kind.name))
     return [

@@ -15,7 +15,17 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import assignment, begun, events, guest_repository, overbooking, pricing, repository, sold
+from innkeeper.house import (
+    assignment,
+    begun,
+    events,
+    guest_repository,
+    overbooking,
+    pricing,
+    repository,
+    room_repository,
+    sold,
+)
 from innkeeper.house.booking_checks import check
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
@@ -114,7 +124,7 @@ async def write(
     type_ids = {room.room_type_id for room in draft.rooms if room.room_type_id is not None}
     flags = set(draft.flags) - HOUSE_FLAGS
     with _one_flush(session):
-        types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
+        types = await room_repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
         lines = _lines(draft, types, reservation)
         removed = _removed(lines, reservation)
         if terms.rules:
@@ -165,7 +175,7 @@ async def write_many(
         raise ValueError("a room without an amount, with a physical room or with its guest inside")
     session = tx.session
     type_ids = {room.room_type_id for draft, _ in drafts for room in draft.rooms if room.room_type_id is not None}
-    types = await repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
+    types = await room_repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
     booked: list[list[Line]] = []
     for draft, guest in drafts:
         check(draft, house, types, guest, None, rules=False)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from innkeeper.domain.errors import Conflict, FieldError, Invalid
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import assignment, events, overbooking, repository
+from innkeeper.house import assignment, events, overbooking, reservation_repository, room_repository
 from innkeeper.house.tables import Property, ReservationRoom
 from innkeeper.storage.database import Tx
 
@@ -46,14 +46,14 @@ async def move(tx: Tx, house: Property, day: date) -> None:
     await tx.session.flush()
     await _hold_again(tx, house)
     if day < before:
-        kinds = await repository.room_types(tx.session, house.id)
+        kinds = await room_repository.room_types(tx.session, house.id)
         await overbooking.settle(tx, house, set(kinds), day, before, origin="house", lost=True)
 
 
 async def _hold_again(tx: Tx, house: Property) -> None:
-    rows = await repository.rooms_given(tx.session, house.id, house.business_date)
+    rows = await room_repository.rooms_given(tx.session, house.id, house.business_date)
     held: dict[UUID, set[tuple[UUID, date]]] = defaultdict(set)
-    for row_id, room_id, night in await repository.held_nights(tx.session, house.id, house.business_date):
+    for row_id, room_id, night in await room_repository.held_nights(tx.session, house.id, house.business_date):
         held[row_id].add((room_id, night))
     taken: set[tuple[UUID, date]] = set()
     stale: list[UUID] = [row_id for row_id in held if row_id not in {row.id for row in rows}]
@@ -70,7 +70,7 @@ async def _hold_again(tx: Tx, house: Property) -> None:
             stale.append(row.id)
             anew.append((row.id, wanted))
     if stale:
-        await repository.release_nights(tx.session, stale)
+        await room_repository.release_nights(tx.session, stale)
     moves = assignment.Moves()
     for row_id, nights in anew:
         moves.hold += [{"room_id": r, "night": n, "reservation_room_id": row_id} for r, n in sorted(nights)]
@@ -87,7 +87,9 @@ async def _let_go(tx: Tx, rows: list[ReservationRoom]) -> None:
     """Take these stays' rooms from them and say so."""
     for row in rows:
         row.room_id = None
-    for reservation in await repository.reservations(tx.session, {row.reservation_id for row in rows}, lock=True):
+    for reservation in await reservation_repository.reservations(
+        tx.session, {row.reservation_id for row in rows}, lock=True
+    ):
         reservation.flags = sorted({*reservation.flags, assignment.ROOM_TAKEN_FLAG})
         reservation.version += 1
         await events.announce(

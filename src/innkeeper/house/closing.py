@@ -14,7 +14,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import business_date, repository, reservations
+from innkeeper.house import business_date, repository, reservation_repository, reservations, room_repository
 from innkeeper.house.tables import Property, Reservation, ReservationRoom
 from innkeeper.storage.database import Tx
 
@@ -47,7 +47,7 @@ class Closed:
 async def standing(session: AsyncSession, house: Property) -> Standing:
     """Return what stands in the way of closing the open day."""
     today = house.business_date
-    found = await repository.unsettled(session, house.id, today)
+    found = await reservation_repository.unsettled(session, house.id, today)
     arrivals = [one for one in found if any(reservations.is_missing(row, today) for row in one.rooms)]
     departures = [one for one in found if any(is_due_out(row, today) for row in one.rooms)]
     return Standing(today, arrivals, departures)
@@ -119,7 +119,7 @@ def is_due_out(row: ReservationRoom, today: date) -> bool:
 async def _locked(tx: Tx, property_id: UUID) -> Property:
     """Hold the room types before the property, in the order in which a booking holds them."""
     if repository.has_row_locks(tx.session):
-        await repository.room_types(tx.session, property_id, lock=True)
+        await room_repository.room_types(tx.session, property_id, lock=True)
     house = await repository.locked_property(tx.session, property_id)
     if house is None:
         raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")

@@ -14,7 +14,7 @@ from innkeeper.domain.errors import Conflict, FieldError, NotFound, RuleRefused
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount, quantize
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import folio_repository, properties, repository
+from innkeeper.house import folio_repository, properties, repository, reservation_repository
 from innkeeper.house.checks import Errors, cleaned
 from innkeeper.house.tables import Folio, FolioLine, Property, Reservation
 from innkeeper.storage.database import Tx
@@ -228,7 +228,7 @@ async def void_line(
         voids_id=line.id,
     )
     void = await _add(tx, house, folio, void)
-    status = await repository.status_of(tx.session, folio.reservation_id)
+    status = await reservation_repository.status_of(tx.session, folio.reservation_id)
     _close_or_open(folio, gone=status == StayStatus.CHECKED_OUT)
     return void
 
@@ -261,7 +261,7 @@ async def void_payment(
 
 async def statement(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Statement:
     """Return the bill of a reservation with what check-out will add. Raises NotFound."""
-    reservation = await repository.reservation(session, property_id, reservation_id)
+    reservation = await reservation_repository.reservation(session, property_id, reservation_id)
     if reservation is None:
         raise NotFound(f"There is no reservation {reservation_id}.")
     folio = await folio_repository.folio_of(session, reservation_id)
@@ -379,7 +379,7 @@ async def _post(
 
 
 async def _locked(tx: Tx, property_id: UUID, reservation_id: UUID) -> Reservation:
-    reservation = await repository.reservation(tx.session, property_id, reservation_id, lock=True)
+    reservation = await reservation_repository.reservation(tx.session, property_id, reservation_id, lock=True)
     if reservation is None:
         raise NotFound(f"There is no reservation {reservation_id}.")
     return reservation

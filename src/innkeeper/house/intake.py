@@ -13,11 +13,12 @@ from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.domain.money import check_currency, parse_amount
 from innkeeper.domain.quoting import quoted
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import repository
+from innkeeper.house import room_repository
 from innkeeper.house.checks import Errors
 from innkeeper.house.model import GuestDraft, ReservationDraft, RoomDraft
 from innkeeper.house.reservations import draft_of
-from innkeeper.house.schemas import ArrivingRoom, CheckIn, GuestIn, ReservationIn, ReservationRoomIn
+from innkeeper.house.schemas_guests import GuestIn
+from innkeeper.house.schemas_reservations import ArrivingRoom, CheckIn, ReservationIn, ReservationRoomIn
 from innkeeper.house.tables import Property, Reservation, ReservationRoom
 
 
@@ -199,7 +200,7 @@ async def _physical(
 ) -> UUID | None:
     if room_id is not None or number is None or number == "":
         return room_id
-    room = await repository.room_by_number(session, house.id, str(number))
+    room = await room_repository.room_by_number(session, house.id, str(number))
     if room is None:
         raise Invalid.field(f"{field}.room_number", f"There is no room {quoted(number)} in this house.")
     return room.id

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import InnkeeperError, Invalid, NotFound
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import intake, properties, repository, reservations
-from innkeeper.house.schemas import ReservationIn, ReservationRoomIn
+from innkeeper.house import intake, properties, reservation_repository, reservations
+from innkeeper.house.schemas_reservations import ReservationIn, ReservationRoomIn
 from innkeeper.house.tables import Reservation, ReservationRoom
 from innkeeper.storage.database import Database
 
@@ -47,7 +47,7 @@ async def find(
     session: AsyncSession, property_id: UUID, reservation_id: UUID, stay_id: UUID
 ) -> tuple[Reservation, ReservationRoom]:
     """Return the reservation and the room of it. Raises NotFound."""
-    reservation = await repository.reservation(session, property_id, reservation_id)
+    reservation = await reservation_repository.reservation(session, property_id, reservation_id)
     row = next((row for row in reservation.rooms if row.id == stay_id), None) if reservation else None
     if reservation is None or row is None:
         raise NotFound("This stay is not in the reservation any more.", action="Go back to the chart and look again.")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from innkeeper.domain.errors import Conflict, FieldError
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import availability, events, repository
+from innkeeper.house import availability, events, reservation_repository
 from innkeeper.house.rates import listed
 from innkeeper.house.tables import Property, Reservation, ReservationRoom
 from innkeeper.storage.database import Tx
@@ -99,9 +99,9 @@ async def settle(
     start = max(start, house.business_date)
     if start >= end or not room_type_ids:
         return
-    if not lost and not await repository.any_overbooked(tx.session, room_type_ids, start, end):
+    if not lost and not await reservation_repository.any_overbooked(tx.session, room_type_ids, start, end):
         return
-    judged = await repository.holding_rooms(tx.session, room_type_ids, start, end)
+    judged = await reservation_repository.holding_rooms(tx.session, room_type_ids, start, end)
     if not judged:
         return
     free = await _free_for(tx, house, judged)
@@ -127,7 +127,7 @@ async def _free_for(tx: Tx, house: Property, judged: Collection[ReservationRoom]
     start = min(night for _, night in nights)
     end = max(night for _, night in nights) + timedelta(days=1)
     ours = {row.id for row in judged}
-    for row in await repository.holding_rooms(tx.session, types, start, end):
+    for row in await reservation_repository.holding_rooms(tx.session, types, start, end):
         if row.id not in ours and not row.overbooked:
             free.subtract(_nights_of(row, house.business_date))
     return free
@@ -137,7 +137,7 @@ async def _announce(tx: Tx, rows: Collection[ReservationRoom], origin: str, with
     ids = {row.reservation_id for row in rows} - ({within.id} if within else set())
     if not ids:
         return
-    for reservation in await repository.reservations(tx.session, ids, lock=True):
+    for reservation in await reservation_repository.reservations(tx.session, ids, lock=True):
         marked = any(row.overbooked and row.status != StayStatus.CANCELLED for row in reservation.rooms)
         flags = set(reservation.flags) - {"overbooked"}
         reservation.flags = sorted(flags | {"overbooked"} if marked else flags)

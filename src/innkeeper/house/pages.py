@@ -16,7 +16,7 @@ from innkeeper.access.roles import Role
 from innkeeper.domain.errors import InnkeeperError, Invalid, NotFound
 from innkeeper.domain.money import format_amount
 from innkeeper.house import (
-    api,
+    api_reservations,
     board,
     moves,
     pages_day,
@@ -26,7 +26,8 @@ from innkeeper.house import (
     pages_reservations,
     pages_rooms,
     properties,
-    repository,
+    reservation_repository,
+    room_repository,
 )
 from innkeeper.house.pages_forms import Fields, Trouble, draw, identity, whole
 from innkeeper.house.tables import Reservation, ReservationRoom
@@ -145,7 +146,7 @@ async def move(
         place = moves.place_of(await _with_type(database, hotel.id, fields))
         async with database.read() as session:
             reservation, row = await moves.find(session, hotel.id, reservation_id, stay_id)
-        changed = await api.change_reservation(
+        changed = await api_reservations.change_reservation(
             reservation_id,
             moves.body(reservation, row, place, overbook=fields.get("overbook") == "yes"),
             Response(),
@@ -179,9 +180,9 @@ async def _chart(
 ) -> HTMLResponse:
     chart, html, version = await _board(request, database, property_id, view)
     async with database.read() as session:
-        kinds = sorted((await repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
+        kinds = sorted((await room_repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
         moved = None if trouble else await _moved(session, property_id, request)
-        today = await repository.day_counts(session, property_id, chart.today)
+        today = await reservation_repository.day_counts(session, property_id, chart.today)
     return draw(
         request,
         "house/chart.html",
@@ -263,7 +264,7 @@ async def _with_type(database: Db, property_id: UUID, fields: dict[str, str]) ->
     if place is None:
         return fields
     async with database.read() as session:
-        room = (await repository.rooms(session, property_id, [place])).get(place)
+        room = (await room_repository.rooms(session, property_id, [place])).get(place)
     if room is not None:
         return fields | {"room_id": str(room.id), "room_type_id": str(room.room_type_id)}
     return fields | {"room_id": "", "room_type_id": str(place)}

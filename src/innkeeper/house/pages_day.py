@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.access.http import CurrentFrontDesk, Db
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import api_day, closing, properties, repository
+from innkeeper.house import api_day, closing, properties, reservation_repository, room_repository
 from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw
-from innkeeper.house.schemas import CloseDayIn
+from innkeeper.house.schemas_property import CloseDayIn
 from innkeeper.house.tables import Property, Reservation, ReservationRoom, Room
 from innkeeper.web.pages import Hotel
 
@@ -120,7 +120,7 @@ async def _lists(session: AsyncSession, house: Property, day: date) -> DayLists:
     async def found(
         status: tuple[StayStatus, ...], arrives: Days = _ANY, departs: Days = _ANY, stays: Days = _ANY
     ) -> list[Reservation]:
-        rows, _ = await repository.page_of_reservations(
+        rows, _ = await reservation_repository.page_of_reservations(
             session, house.id, _MOST, 0, status=status, arrives=arrives, departs=departs, stays=stays
         )
         return list(rows)
@@ -150,7 +150,7 @@ async def _arrivals(session: AsyncSession, reservations: list[Reservation]) -> l
             if row.room_type_id is not None:
                 stay = (row.room_type_id, row.check_in, row.check_out)
                 if stay not in free:
-                    free[stay] = await repository.free_rooms(session, *stay)
+                    free[stay] = await room_repository.free_rooms(session, *stay)
                 room = next((room for room in free[stay] if room.id not in offered), None)
             if room is not None:
                 offered.add(room.id)
@@ -165,5 +165,5 @@ async def _done(session: AsyncSession, property_id: UUID, request: Request) -> t
         of = UUID(request.query_params.get("of", ""))
     except ValueError:
         return None
-    reservation = await repository.reservation(session, property_id, of)
+    reservation = await reservation_repository.reservation(session, property_id, of)
     return (request.query_params.get("done", ""), reservation) if reservation else None

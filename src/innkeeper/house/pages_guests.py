@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentFrontDesk, Db, Offset
 from innkeeper.domain.errors import InnkeeperError
-from innkeeper.house import api, guests, repository
+from innkeeper.house import api_guests, guests, reservation_repository
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, entries
-from innkeeper.house.schemas import GuestIn
+from innkeeper.house.schemas_guests import GuestIn
 from innkeeper.house.tables import Guest
 from innkeeper.web.pages import Hotel
 
@@ -33,7 +33,7 @@ async def show_list(
     offset: Offset = 0,
 ) -> HTMLResponse:
     """Show the guests by name, all or those that the search finds."""
-    found = await api.list_guests(database, hotel.id, caller, q, _PAGE, offset)
+    found = await api_guests.list_guests(database, hotel.id, caller, q, _PAGE, offset)
     return draw(request, "house/guests.html", found=found.items, paging=Paging.of_page(found), asked={"q": q})
 
 
@@ -47,7 +47,7 @@ async def show_new(request: Request, _caller: CurrentFrontDesk, _hotel: Hotel) -
 async def add(request: Request, caller: CurrentFrontDesk, hotel: Hotel, database: Db, fields: Fields) -> Response:
     """Add a guest, and show his card."""
     try:
-        made = await api.add_guest(body_of(GuestIn, _values(fields)), database, hotel.id, caller)
+        made = await api_guests.add_guest(body_of(GuestIn, _values(fields)), database, hotel.id, caller)
     except InnkeeperError as error:
         trouble = Trouble.of(error)
         return draw(
@@ -77,7 +77,7 @@ async def change(
 ) -> Response:
     """Correct what is known of a guest."""
     try:
-        await api.change_guest(guest_id, body_of(GuestIn, _values(fields)), database, hotel.id, caller)
+        await api_guests.change_guest(guest_id, body_of(GuestIn, _values(fields)), database, hotel.id, caller)
     except InnkeeperError as error:
         return await _card(request, database, hotel.id, guest_id, fields, Trouble.of(error))
     return RedirectResponse(f"/house/guests/{guest_id}?done=changed", status_code=303)
@@ -103,7 +103,9 @@ async def _card(
 ) -> HTMLResponse:
     async with database.read() as session:
         guest = await guests.get(session, property_id, guest_id)
-        stays, total = await repository.page_of_reservations(session, property_id, _STAYS, 0, guest_id=guest_id)
+        stays, total = await reservation_repository.page_of_reservations(
+            session, property_id, _STAYS, 0, guest_id=guest_id
+        )
     return draw(
         request,
         "house/guest.html",

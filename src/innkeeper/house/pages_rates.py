@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db
 from innkeeper.domain.errors import FieldError, InnkeeperError, Invalid
-from innkeeper.house import api, availability, properties, rates, repository
+from innkeeper.house import api_rates, availability, properties, rates, room_repository
 from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw
 from innkeeper.house.rates import NightRate
-from innkeeper.house.schemas import RatesIn
+from innkeeper.house.schemas_rooms import RatesIn
 from innkeeper.house.tables import RoomType
 from innkeeper.web.pages import Hotel
 
@@ -52,7 +52,7 @@ async def set_run(
     """Set what was filled in for each night of the run, and show it."""
     try:
         body = body_of(RatesIn, _values(fields))
-        await api.set_rates(body, database, hotel.id, caller)
+        await api_rates.set_rates(body, database, hotel.id, caller)
     except InnkeeperError as error:
         return await _grid(request, database, hotel.id, start, fields, Trouble.of(error))
     shown = start if start and start <= body.start < start + timedelta(days=NIGHTS) else body.start
@@ -96,7 +96,7 @@ async def _grid(
         house = await properties.get(session, property_id)
         first = start or house.business_date
         end = first + timedelta(days=NIGHTS)
-        kinds = sorted((await repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
+        kinds = sorted((await room_repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
         found = await rates.window(session, kinds, first, end)
         window = await availability.load(session, [kind.id for kind in kinds], first, end)
     grid = [

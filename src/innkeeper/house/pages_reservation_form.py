@@ -14,10 +14,20 @@ from innkeeper.access.http import CurrentFrontDesk, Db
 from innkeeper.domain.errors import InnkeeperError, Invalid, NotFound
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.stay import MAX_NIGHTS, Stay, StayStatus
-from innkeeper.house import api, availability, guest_repository, guests, properties, rates, repository, reservations
+from innkeeper.house import (
+    api_reservations,
+    availability,
+    guest_repository,
+    guests,
+    properties,
+    rate_repository,
+    rates,
+    reservations,
+    room_repository,
+)
 from innkeeper.house.pages_forms import Fields, Trouble, Typed, body_of, draw, filled, rows, section, whole
 from innkeeper.house.rates import Quote
-from innkeeper.house.schemas import ReservationIn
+from innkeeper.house.schemas_reservations import ReservationIn
 from innkeeper.house.tables import Guest, Reservation, Room, RoomType
 from innkeeper.web.pages import Hotel
 
@@ -61,7 +71,7 @@ async def book(request: Request, caller: CurrentFrontDesk, hotel: Hotel, databas
         return await _form(request, database, hotel.id, None, step)
     try:
         body = body_of(ReservationIn, _values(fields, None))
-        made = await api.add_reservation(body, Response(), database, hotel.id, caller)
+        made = await api_reservations.add_reservation(body, Response(), database, hotel.id, caller)
     except InnkeeperError as error:
         return await _form(request, database, hotel.id, None, fields, Trouble.of(error))
     return RedirectResponse(f"/house/reservations/{made.id}?done=booked", status_code=303)
@@ -118,7 +128,7 @@ async def change(
     try:
         version = whole(fields.get("version"), "version")
         body = body_of(ReservationIn, _values(fields, reservation))
-        await api.change_reservation(reservation_id, body, Response(), database, hotel.id, caller, version)
+        await api_reservations.change_reservation(reservation_id, body, Response(), database, hotel.id, caller, version)
     except InnkeeperError as error:
         trouble = Trouble.of(error)
         if trouble.code == "STALE_VERSION":
@@ -219,8 +229,8 @@ async def _form(
     trouble: Trouble | None = None,
 ) -> HTMLResponse:
     async with database.read() as session:
-        kinds = sorted((await repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
-        numbers, _ = await repository.page_of_rooms(session, property_id, 2000, 0)
+        kinds = sorted((await room_repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
+        numbers, _ = await room_repository.page_of_rooms(session, property_id, 2000, 0)
         offers = await _offers(session, property_id, typed)
         known = await _known_guests(
             session, property_id, typed.get("primary_guest.name", ""), typed.get("guest_id", "")
@@ -254,9 +264,9 @@ async def _offers(session: AsyncSession, property_id: UUID, typed: Mapping[str, 
     if not 0 < stay.nights <= MAX_NIGHTS:
         return []
     house = await properties.get(session, property_id)
-    kinds = await repository.room_types(session, property_id)
+    kinds = await room_repository.room_types(session, property_id)
     window = await availability.load(session, list(kinds), stay.check_in, stay.check_out)
-    nights = await repository.rate_nights(session, list(kinds), stay.check_in, stay.check_out)
+    nights = await rate_repository.rate_nights(session, list(kinds), stay.check_in, stay.check_out)
     offers = [
         Offer(
             kind,

@@ -13,11 +13,13 @@ from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db, Offset
 from innkeeper.domain.errors import InnkeeperError, Invalid
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import api, api_folios, folios, guests, pages_day, properties, repository
+from innkeeper.house import api_folios, api_reservations, folios, guests, pages_day, properties, reservation_repository
 from innkeeper.house.on_their_way import asked_of
 from innkeeper.house.pages_day import Days
 from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, filled, whole
-from innkeeper.house.schemas import CheckOut, PaymentIn, ReservationIn, UndoCheckIn, VoidIn
+from innkeeper.house.schemas import VoidIn
+from innkeeper.house.schemas_folios import PaymentIn
+from innkeeper.house.schemas_reservations import CheckOut, ReservationIn, UndoCheckIn
 from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/reservations", include_in_schema=False)
@@ -28,7 +30,7 @@ _HISTORY = 30
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which reservations a list shows, as `repository.page_of_reservations` takes it."""
+    """Which reservations a list shows, as `reservation_repository.page_of_reservations` takes it."""
 
     label: str
     status: tuple[StayStatus, ...] = ()
@@ -56,7 +58,7 @@ async def show_list(
         filters = _filters(today)
         show = show if show in filters else ("all" if q or first or last else "coming")
         chosen = filters[show]
-        found, total = await repository.page_of_reservations(
+        found, total = await reservation_repository.page_of_reservations(
             session,
             hotel.id,
             _PAGE,
@@ -95,7 +97,7 @@ async def check_in(
 
     async def act() -> None:
         version = whole(fields.get("version"), "version")
-        await api.check_in(reservation_id, Response(), database, hotel.id, caller, version, None)
+        await api_reservations.check_in(reservation_id, Response(), database, hotel.id, caller, version, None)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "checked-in", act)
 
@@ -111,7 +113,7 @@ async def undo_check_in(
             raise Invalid.field("reason", "Say why the check-in is taken back.")
         version = whole(fields.get("version"), "version")
         body = body_of(UndoCheckIn, {"reason": fields["reason"]})
-        await api.undo_check_in(reservation_id, body, Response(), database, hotel.id, caller, version)
+        await api_reservations.undo_check_in(reservation_id, body, Response(), database, hotel.id, caller, version)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "undone", act)
 
@@ -128,7 +130,7 @@ async def check_out(
             leave_open=fields.get("leave_open") == "yes", leave_charges=fields.get("leave_charges") == "yes"
         )
         asks = asked_of(request)
-        await api.check_out(reservation_id, Response(), database, hotel.id, caller, asks, version, body)
+        await api_reservations.check_out(reservation_id, Response(), database, hotel.id, caller, asks, version, body)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "checked-out", act)
 
@@ -141,7 +143,7 @@ async def cancel(
 
     async def act() -> None:
         version = whole(fields.get("version"), "version")
-        await api.cancel_reservation(reservation_id, Response(), database, hotel.id, caller, version)
+        await api_reservations.cancel_reservation(reservation_id, Response(), database, hotel.id, caller, version)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "cancelled", act)
 
@@ -155,7 +157,7 @@ async def reopen(
     async def act() -> None:
         version = whole(fields.get("version"), "version")
         body = ReservationIn(status=StayStatus.CONFIRMED, overbook=fields.get("overbook") == "yes")
-        await api.change_reservation(reservation_id, body, Response(), database, hotel.id, caller, version)
+        await api_reservations.change_reservation(reservation_id, body, Response(), database, hotel.id, caller, version)
 
     return await _acted(request, database, hotel.id, reservation_id, fields, "reopened", act)
 
@@ -225,7 +227,7 @@ async def page(
     """Return the page of a reservation, with what hindered an act on it, if anything."""
     async with database.read() as session:
         bill = await folios.statement(session, property_id, reservation_id)
-        steps = await repository.history(session, property_id, reservation_id, _HISTORY)
+        steps = await reservation_repository.history(session, property_id, reservation_id, _HISTORY)
         pending = await asked_of(request)(session, property_id, reservation_id)
     voided = {line.voids_id for line in bill.lines if line.voids_id}
     return draw(

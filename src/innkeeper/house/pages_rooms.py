@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, Db
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.money import format_amount
-from innkeeper.house import api, properties, repository, rooms
+from innkeeper.house import api_rooms, properties, room_repository, rooms
 from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw, entries, filled, identity
-from innkeeper.house.schemas import MaintenanceIn, RoomChange, RoomIn, RoomTypeIn
+from innkeeper.house.schemas_rooms import MaintenanceIn, RoomChange, RoomIn, RoomTypeIn
 from innkeeper.web.pages import Hotel
 
 router = APIRouter(prefix="/house/rooms", include_in_schema=False)
@@ -36,7 +36,7 @@ async def add_room(request: Request, caller: CurrentAdmin, hotel: Hotel, databas
 
     async def act() -> None:
         values = _room_values(fields)
-        await api.add_room(body_of(RoomIn, values), database, hotel.id, caller)
+        await api_rooms.add_room(body_of(RoomIn, values), database, hotel.id, caller)
 
     return await _acted(request, database, hotel.id, fields | {"form": "room"}, act)
 
@@ -48,9 +48,9 @@ async def close_rooms(request: Request, caller: CurrentManager, hotel: Hotel, da
         place = identity(fields.get("place"), "place")
         values: dict[str, Any] = {**filled({name: fields.get(name, "") for name in ("start", "end", "reason")})}
         async with database.read() as session:
-            is_type = place is not None and place in await repository.room_types(session, hotel.id)
+            is_type = place is not None and place in await room_repository.room_types(session, hotel.id)
         values |= {"room_type_id": place, "units": fields.get("units") or 1} if is_type else {"room_id": place}
-        work = await api.add_maintenance(body_of(MaintenanceIn, values), database, hotel.id, caller)
+        work = await api_rooms.add_maintenance(body_of(MaintenanceIn, values), database, hotel.id, caller)
     except InnkeeperError as error:
         return await _page(request, database, hotel.id, fields | {"form": "maintenance"}, Trouble.of(error))
     short = "&short=yes" if work.short else ""
@@ -64,7 +64,7 @@ async def open_rooms(
     """Open the rooms again."""
 
     async def act() -> None:
-        await api.end_maintenance(maintenance_id, database, hotel.id, caller)
+        await api_rooms.end_maintenance(maintenance_id, database, hotel.id, caller)
 
     return await _acted(request, database, hotel.id, fields, act)
 
@@ -81,7 +81,7 @@ async def add_type(request: Request, caller: CurrentAdmin, hotel: Hotel, databas
     """Add a room type with as many rooms as are asked for."""
     try:
         values = filled({name: fields.get(name, "") for name in (*_TYPE_FIELDS, "qty")})
-        await api.add_room_type(body_of(RoomTypeIn, values), database, hotel.id, caller)
+        await api_rooms.add_room_type(body_of(RoomTypeIn, values), database, hotel.id, caller)
     except InnkeeperError as error:
         return _type_form(request, None, fields, Trouble.of(error))
     return RedirectResponse("/house/rooms?done=saved", status_code=303)
@@ -106,11 +106,11 @@ async def change_type(
     """Change a room type, or take it out of sale."""
     try:
         if fields.get("remove") == "yes":
-            await api.delete_room_type(room_type_id, database, hotel.id, caller)
+            await api_rooms.delete_room_type(room_type_id, database, hotel.id, caller)
         else:
             values: dict[str, Any] = filled({name: fields.get(name, "") for name in _TYPE_FIELDS})
             values["description"] = fields.get("description", "")
-            await api.change_room_type(room_type_id, body_of(RoomTypeIn, values), database, hotel.id, caller)
+            await api_rooms.change_room_type(room_type_id, body_of(RoomTypeIn, values), database, hotel.id, caller)
     except InnkeeperError as error:
         return _type_form(request, room_type_id, fields, Trouble.of(error))
     return RedirectResponse("/house/rooms?done=saved", status_code=303)
@@ -129,9 +129,9 @@ async def change_room(
     """Change a room, or take it away."""
     try:
         if fields.get("remove") == "yes":
-            await api.delete_room(room_id, database, hotel.id, caller)
+            await api_rooms.delete_room(room_id, database, hotel.id, caller)
         else:
-            await api.change_room(room_id, body_of(RoomChange, _room_values(fields)), database, hotel.id, caller)
+            await api_rooms.change_room(room_id, body_of(RoomChange, _room_values(fields)), database, hotel.id, caller)
     except InnkeeperError as error:
         return await _room_form(request, database, hotel.id, room_id, fields, Trouble.of(error))
     return RedirectResponse("/house/rooms?done=saved", status_code=303)
@@ -152,10 +152,10 @@ async def _page(
 ) -> HTMLResponse:
     async with database.read() as session:
         house = await properties.get(session, property_id)
-        kinds = sorted((await repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
-        found, _ = await repository.page_of_rooms(session, property_id, _MOST, 0)
-        cards = await repository.key_cards(session, [room.id for room in found])
-        closed, _ = await repository.page_of_maintenance(session, property_id, _MOST, 0, house.business_date, None)
+        kinds = sorted((await room_repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
+        found, _ = await room_repository.page_of_rooms(session, property_id, _MOST, 0)
+        cards = await room_repository.key_cards(session, [room.id for room in found])
+        closed, _ = await room_repository.page_of_maintenance(session, property_id, _MOST, 0, house.business_date, None)
     return draw(
         request,
         "house/rooms.html",
@@ -196,8 +196,8 @@ async def _room_form(
 ) -> HTMLResponse:
     async with database.read() as session:
         room = await rooms.room(session, property_id, room_id)
-        kinds = sorted((await repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
-        cards = (await repository.key_cards(session, [room_id]))[room_id]
+        kinds = sorted((await room_repository.room_types(session, property_id)).values(), key=lambda kind: kind.name)
+        cards = (await room_repository.key_cards(session, [room_id]))[room_id]
     stored = {"number": room.number, "room_type_id": str(room.room_type_id), "key_cards": "\n".join(cards)}
     return draw(
         request,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from innkeeper.domain.errors import FieldError, Invalid, RuleRefused
 from innkeeper.domain.money import spread
-from innkeeper.house import rates, repository, sold
+from innkeeper.house import rate_repository, rates, sold
 from innkeeper.house.model import ReservationDraft
 from innkeeper.house.rates import RateNights
 from innkeeper.house.tables import Property
@@ -73,7 +73,7 @@ async def _rates(tx: Tx, lines: Sequence["Line"]) -> RateNights:
     if not asked:
         return {}
     start, end = min(stay.check_in for stay in asked), max(stay.check_out for stay in asked)
-    return await repository.rate_nights(tx.session, ids, start, end)
+    return await rate_repository.rate_nights(tx.session, ids, start, end)
 
 
 def _refuse(lines: Sequence["Line"], judged: Sequence["Line"], nights: RateNights) -> None:

@@ -10,7 +10,7 @@ from innkeeper.domain.business_day import check_zone, first_business_date, utc_n
 from innkeeper.domain.errors import Conflict, NotFound
 from innkeeper.domain.ids import DEFAULT_PROPERTY, new_id
 from innkeeper.domain.money import check_currency
-from innkeeper.house import business_date, repository
+from innkeeper.house import business_date, repository, room_repository
 from innkeeper.house.checks import Errors
 from innkeeper.house.tables import Property
 from innkeeper.storage.database import Tx
@@ -69,7 +69,7 @@ async def update(tx: Tx, property_id: UUID, values: Mapping[str, Any], *, confir
     Raises NotFound, Invalid, Conflict for a currency that amounts are kept in and for a business date.
     """
     if "business_date" in values and repository.has_row_locks(tx.session):
-        await repository.room_types(tx.session, property_id, lock=True)  # before the property, as a booking does
+        await room_repository.room_types(tx.session, property_id, lock=True)  # before the property, as a booking does
     house = await repository.locked_property(tx.session, property_id)
     if house is None:
         raise NotFound(f"There is no property {property_id}.", action="Check X-Property-Id.")

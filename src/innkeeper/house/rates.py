@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.domain.errors import Invalid
 from innkeeper.domain.money import quantize
 from innkeeper.domain.stay import MAX_NIGHTS, Stay
-from innkeeper.house import events, repository
+from innkeeper.house import events, rate_repository, room_repository
 from innkeeper.house.checks import Errors
 from innkeeper.house.tables import Property, RateNight, RoomType
 from innkeeper.storage.database import Tx
@@ -45,7 +45,7 @@ class NightRate:
 
 async def window(session: AsyncSession, room_types: Sequence[RoomType], start: date, end: date) -> list[NightRate]:
     """Return what holds for each night from `start` to `end` (exclusive), type by type."""
-    own = await repository.rate_nights(session, [kind.id for kind in room_types], start, end)
+    own = await rate_repository.rate_nights(session, [kind.id for kind in room_types], start, end)
     nights = [start + timedelta(days=n) for n in range((end - start).days)]
     return [_effective(kind, night, own.get((kind.id, night))) for kind in room_types for night in nights]
 
@@ -65,11 +65,11 @@ async def put(
     What `values` does not name stays; None goes back to the type's own. Nights on which nothing changes are not
     announced. Returns what holds now. Raises Invalid.
     """
-    kind = (await repository.room_types(tx.session, house.id, [room_type_id], lock=True)).get(room_type_id)
+    kind = (await room_repository.room_types(tx.session, house.id, [room_type_id], lock=True)).get(room_type_id)
     if kind is None or kind.deleted_at is not None:
         raise Invalid.field("room_type_id", "There is no such room type in this property.")
     _check(house, start, end, values)
-    own = await repository.rate_nights(tx.session, [room_type_id], start, end)
+    own = await rate_repository.rate_nights(tx.session, [room_type_id], start, end)
     changed: list[date] = []
     result = []
     for night in (start + timedelta(days=n) for n in range((end - start).days)):

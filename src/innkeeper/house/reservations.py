@@ -10,7 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.domain.errors import Conflict, Invalid, NotFound, StaleVersion
 from innkeeper.domain.stay import Stay, StayStatus
-from innkeeper.house import begun, booking, events, folios, properties, repository
+from innkeeper.house import (
+    begun,
+    booking,
+    events,
+    folios,
+    properties,
+    repository,
+    reservation_repository,
+    room_repository,
+)
 from innkeeper.house.booking import Terms
 from innkeeper.house.model import ReservationDraft, RoomDraft
 from innkeeper.house.tables import Guest, Property, Reservation, ReservationRoom
@@ -272,7 +281,7 @@ async def set_flags(
     origin: str = "house",
 ) -> Reservation:
     """Set and clear marks of the caller's; `overbooked` and `unmapped` are the house's and stay. Raises NotFound."""
-    reservation = await repository.reservation(tx.session, property_id, reservation_id, lock=True)
+    reservation = await reservation_repository.reservation(tx.session, property_id, reservation_id, lock=True)
     if reservation is None:
         raise _unknown(reservation_id)
     own = (set(reservation.flags) | set(add)) - (set(remove) - booking.HOUSE_FLAGS)
@@ -288,7 +297,7 @@ async def set_flags(
 
 async def load(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Reservation | None:
     """Return the reservation with its rooms, their physical rooms and types, and its guest; None when unknown."""
-    return await repository.reservation(session, property_id, reservation_id)
+    return await reservation_repository.reservation(session, property_id, reservation_id)
 
 
 def draft_of(reservation: Reservation) -> ReservationDraft:
@@ -334,13 +343,13 @@ async def _held(
 
     Types come before reservations and both go by id, in every transaction, so that two never wait for each other.
     """
-    reservation = await repository.reservation(session, property_id, reservation_id)
+    reservation = await reservation_repository.reservation(session, property_id, reservation_id)
     if reservation is None:
         raise _unknown(reservation_id)
     types = {*new_types, *(room.room_type_id for room in reservation.rooms)} - {None}
     if repository.has_row_locks(session):
-        locked = await repository.room_types(session, property_id, [t for t in types if t], lock=True)
-        reservation = await repository.reservation(session, property_id, reservation_id, lock=True)
+        locked = await room_repository.room_types(session, property_id, [t for t in types if t], lock=True)
+        reservation = await reservation_repository.reservation(session, property_id, reservation_id, lock=True)
         if reservation is None or any(r.room_type_id and r.room_type_id not in locked for r in reservation.rooms):
             raise StaleVersion("The reservation was moved to other room types at this moment.")
     if expected_version is not None and reservation.version != expected_version:

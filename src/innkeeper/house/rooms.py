@@ -13,7 +13,7 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Conflict, FieldError, Invalid, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import quantize
-from innkeeper.house import availability, events, overbooking, properties, repository
+from innkeeper.house import availability, events, overbooking, properties, reservation_repository, room_repository
 from innkeeper.house.booking import assign
 from innkeeper.house.checks import Errors
 from innkeeper.house.rates import listed
@@ -26,7 +26,7 @@ _ALWAYS = date.max
 
 async def room_type(session: AsyncSession, property_id: UUID, room_type_id: UUID, *, lock: bool = False) -> RoomType:
     """Return a room type that is sold. Raises NotFound."""
-    found = (await repository.room_types(session, property_id, [room_type_id], lock=lock)).get(room_type_id)
+    found = (await room_repository.room_types(session, property_id, [room_type_id], lock=lock)).get(room_type_id)
     if found is None or found.deleted_at is not None:
         raise NotFound(f"There is no room type {room_type_id}.")
     return found
@@ -34,7 +34,7 @@ async def room_type(session: AsyncSession, property_id: UUID, room_type_id: UUID
 
 async def room(session: AsyncSession, property_id: UUID, room_id: UUID) -> Room:
     """Return a room. Raises NotFound."""
-    found = (await repository.rooms(session, property_id, [room_id])).get(room_id)
+    found = (await room_repository.rooms(session, property_id, [room_id])).get(room_id)
     if found is None or found.deleted_at is not None:
         raise NotFound(f"There is no room {room_id}.")
     return found
@@ -55,7 +55,7 @@ async def create_room_type(
     tx.session.add(kind)
     await _flush(tx, "NAME_TAKEN", f"There is a room type {kind.name} already.", "name")
     if rooms:
-        numbers = _free_numbers(await repository.room_numbers(tx.session, property_id), rooms)
+        numbers = _free_numbers(await room_repository.room_numbers(tx.session, property_id), rooms)
         tx.session.add_all(
             Room(id=new_id(), property_id=property_id, room_type_id=kind.id, number=number) for number in numbers
         )
@@ -81,14 +81,14 @@ async def delete_room_type(tx: Tx, property_id: UUID, room_type_id: UUID) -> Non
     """Take a type and its rooms out of sale; past bookings keep it. Raises NotFound, Conflict (`IN_USE`)."""
     house = await properties.get(tx.session, property_id)
     kind = await room_type(tx.session, property_id, room_type_id, lock=True)
-    if await repository.holds_room_type(tx.session, room_type_id, house.business_date):
+    if await reservation_repository.holds_room_type(tx.session, room_type_id, house.business_date):
         raise Conflict(
             f"Reservations hold {kind.name}.",
             code="IN_USE",
             action="Move these reservations to another type or cancel them first.",
         )
     kind.deleted_at = utc_now()
-    await repository.retire_rooms(tx.session, room_type_id, kind.deleted_at)
+    await room_repository.retire_rooms(tx.session, room_type_id, kind.deleted_at)
     await _announce(tx, kind, "house", {"deleted"})
 
 
@@ -115,14 +115,14 @@ async def update_room(tx: Tx, property_id: UUID, room_id: UUID, values: Mapping[
     house = await properties.get(tx.session, property_id)
     changing = await room(tx.session, property_id, room_id)
     old_id, new_id_ = changing.room_type_id, values.get("room_type_id", changing.room_type_id)
-    kinds = await repository.room_types(tx.session, property_id, {old_id, new_id_}, lock=True)
+    kinds = await room_repository.room_types(tx.session, property_id, {old_id, new_id_}, lock=True)
     if new_id_ not in kinds or kinds[new_id_].deleted_at is not None:
         raise Invalid.field("room_type_id", "There is no such room type in this property.")
     number = _checked_number(values["number"]) if "number" in values else changing.number
     changed = assign(changing, {"number": number, "room_type_id": new_id_})
     if "room_type_id" in changed:
         await _must_be_unused(tx, house, changing)
-        await repository.move_maintenance(tx.session, room_id, new_id_)
+        await room_repository.move_maintenance(tx.session, room_id, new_id_)
     await _flush(tx, "NUMBER_TAKEN", f"There is a room {number} already.", "number")
     if "key_cards" in values:
         await _give_cards(tx, changing, values["key_cards"])
@@ -139,9 +139,11 @@ async def delete_room(tx: Tx, property_id: UUID, room_id: UUID) -> None:
     """Take a room away. Raises NotFound, Conflict (`IN_USE`, `NOT_AVAILABLE`) when reservations need it."""
     house = await properties.get(tx.session, property_id)
     going = await room(tx.session, property_id, room_id)
-    kind = (await repository.room_types(tx.session, property_id, [going.room_type_id], lock=True))[going.room_type_id]
+    kind = (await room_repository.room_types(tx.session, property_id, [going.room_type_id], lock=True))[
+        going.room_type_id
+    ]
     await _must_be_unused(tx, house, going)
-    await repository.remove_from_room(tx.session, room_id)
+    await room_repository.remove_from_room(tx.session, room_id)
     going.deleted_at = utc_now()
     await tx.session.flush()
     await _must_be_enough(tx, house, kind.id)
@@ -174,13 +176,13 @@ async def add_maintenance(
     errors.text("reason", reason, 500)
     errors.raise_any()
     if room_id is not None:
-        closed = (await repository.rooms(tx.session, property_id, [room_id])).get(room_id)
+        closed = (await room_repository.rooms(tx.session, property_id, [room_id])).get(room_id)
         if closed is None or closed.deleted_at is not None:
             raise Invalid.field("room_id", "There is no such room in this property.")
         room_type_id, units = closed.room_type_id, None
     assert room_type_id is not None  # noqa: S101
     kind = await _named_type(tx.session, property_id, room_type_id)
-    there = (await repository.room_counts(tx.session, [kind.id])).get(kind.id, 0)
+    there = (await room_repository.room_counts(tx.session, [kind.id])).get(kind.id, 0)
     if units is not None and not 1 <= units <= there:
         raise Invalid.field("units", f"{kind.name} has {there} rooms; close 1 to {there} of them.")
     work = Maintenance(
@@ -205,10 +207,10 @@ async def add_maintenance(
 async def end_maintenance(tx: Tx, property_id: UUID, maintenance_id: UUID) -> None:
     """Open the rooms again. Raises NotFound."""
     house = await properties.get(tx.session, property_id)
-    work = await repository.maintenance(tx.session, property_id, maintenance_id)
+    work = await room_repository.maintenance(tx.session, property_id, maintenance_id)
     if work is None:
         raise NotFound(f"There is no maintenance {maintenance_id}.")
-    kinds = await repository.room_types(tx.session, property_id, [work.room_type_id], lock=True)
+    kinds = await room_repository.room_types(tx.session, property_id, [work.room_type_id], lock=True)
     await tx.session.delete(work)
     await tx.session.flush()
     await overbooking.settle(tx, house, {work.room_type_id}, work.start, work.end, origin="house")
@@ -257,7 +259,7 @@ def _free_numbers(taken: set[str], wanted: int) -> Sequence[str]:
 
 
 async def _named_type(session: AsyncSession, property_id: UUID, room_type_id: UUID) -> RoomType:
-    kind = (await repository.room_types(session, property_id, [room_type_id], lock=True)).get(room_type_id)
+    kind = (await room_repository.room_types(session, property_id, [room_type_id], lock=True)).get(room_type_id)
     if kind is None or kind.deleted_at is not None:
         raise Invalid.field("room_type_id", "There is no such room type in this property.")
     return kind
@@ -269,18 +271,18 @@ async def _give_cards(tx: Tx, owner: Room, cards: Collection[str]) -> None:
     for position, card in enumerate(wanted):
         errors.text(f"key_cards[{position}]", card, 100, needed=True)
     errors.raise_any()
-    for card, number in await repository.cards_of_others(tx.session, owner.property_id, wanted, owner.id):
+    for card, number in await room_repository.cards_of_others(tx.session, owner.property_id, wanted, owner.id):
         raise Conflict(
             f"Key card {card} opens room {number}.",
             code="CARD_IN_USE",
             action=f"Take the card from room {number} first.",
             errors=[FieldError("key_cards", f"{card} opens room {number}.")],
         )
-    await repository.set_cards(tx.session, owner.property_id, owner.id, wanted)
+    await room_repository.set_cards(tx.session, owner.property_id, owner.id, wanted)
 
 
 async def _must_be_unused(tx: Tx, house: Property, going: Room) -> None:
-    if await repository.room_in_use(tx.session, going.id, house.business_date):
+    if await room_repository.room_in_use(tx.session, going.id, house.business_date):
         raise Conflict(
             f"Room {going.number} is given to a stay.",
             code="IN_USE",

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from innkeeper.access.http import CurrentAdmin, CurrentCaller, CurrentManager, Db
 from innkeeper.access.roles import Role
 from innkeeper.domain.errors import InnkeeperError, OutsideUnavailable, RuleRefused
-from innkeeper.house import api as house_api
-from innkeeper.house.schemas import PropertyIn
+from innkeeper.house import api_property
+from innkeeper.house.schemas_property import PropertyIn
 from innkeeper.telemetry.alerts import Alerts
 from innkeeper.web import settings_access
 from innkeeper.web.pages import Hotel, NavEntry
@@ -78,7 +78,7 @@ async def show_property(
     request: Request, caller: CurrentManager, hotel: Hotel, database: Db, notice: Notice = ""
 ) -> HTMLResponse:
     """Show the hotel's own facts."""
-    values = (await house_api.read_property(database, hotel.id, caller)).model_dump(mode="json")
+    values = (await api_property.read_property(database, hotel.id, caller)).model_dump(mode="json")
     return _property(request, caller, Filled(values), notice=notice)
 
 
@@ -88,7 +88,7 @@ async def save_property(request: Request, caller: CurrentAdmin, hotel: Hotel, da
     values = await typed(request, PROPERTY.fields)
     try:
         body = given(values) | {"night_audit_time": values["night_audit_time"] or None}
-        await house_api.change_property(body_of(PropertyIn, body), database, hotel.id, caller)
+        await api_property.change_property(body_of(PropertyIn, body), database, hotel.id, caller)
     except InnkeeperError as error:
         return _property(request, caller, wrong(values, error, PROPERTY.fields), came_back=True)
     return go(f"{ROOT}/property")

@@ -64,7 +64,7 @@ class HouseDesk(Desk):
     async def move_room(self, reservation_id: str, room: str) -> None:
         async with self.database.write() as tx:
             found = await reservations.load(tx.session, DEFAULT_PROPERTY, UUID(reservation_id))
-            target = await house_rooms.repository.room_by_number(tx.session, DEFAULT_PROPERTY, room)
+            target = await house_rooms.room_repository.room_by_number(tx.session, DEFAULT_PROPERTY, room)
             assert found is not None
             assert target is not None
             draft = reservations.draft_of(found)

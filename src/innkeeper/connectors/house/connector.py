@@ -36,8 +36,7 @@ from innkeeper.domain.charge import (
 from innkeeper.domain.charge_lines import match_lines, plan_lines
 from innkeeper.domain.errors import Conflict, InnkeeperError, NotFound
 from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unknown
-from innkeeper.house import folio_repository, folios, guest_repository, properties
-from innkeeper.house import repository as house
+from innkeeper.house import folio_repository, folios, guest_repository, properties, reservation_repository
 from innkeeper.jobs.quiet import quiet_write
 from innkeeper.storage.database import Database, Tx, is_contention
 
@@ -127,7 +126,7 @@ class HouseConnector:
 
         async def look(session: AsyncSession) -> Outcome[InHouseGuest]:
             property_ = await properties.get(session, self._property_id)
-            found = await house.reservation(session, self._property_id, _uuid(reservation_id))
+            found = await reservation_repository.reservation(session, self._property_id, _uuid(reservation_id))
             return Done(await reading.guest(session, property_, found)) if found else _not_found("no such reservation")
 
         return await self._read(look)

@@ -13,8 +13,7 @@ from sqlalchemy.orm import aliased
 
 from innkeeper.domain.charge import GuestStatus, InHouseGuest, PostedLine
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import folio_repository
-from innkeeper.house import repository as house
+from innkeeper.house import folio_repository, reservation_repository
 from innkeeper.house.tables import (
     Folio,
     FolioLine,
@@ -225,7 +224,7 @@ async def of_day(session: AsyncSession, property_id: UUID, day: date) -> list[Po
     )
     rows = [(line, folio) for line, folio in await session.execute(query)]
     ids = {folio.reservation_id for _, folio in rows}
-    stays = {one.id: one for one in (await house.reservations(session, ids) if ids else ())}
+    stays = {one.id: one for one in (await reservation_repository.reservations(session, ids) if ids else ())}
     return [_of_bill(line, folio, stays[folio.reservation_id]) for line, folio in rows]
 
 
