@@ -83,7 +83,6 @@ async def test_a_charge_that_failed_and_waits_for_a_person_holds_the_guest_too(h
 
 
 async def test_outlets_that_charge_another_system_hold_nobody(house: World) -> None:
-    await held(house)
     await pay(house)
     await with_opera(house)
     assert (await desk(house, "GET", "/folio")).json()["on_its_way"] is None

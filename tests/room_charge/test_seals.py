@@ -149,7 +149,19 @@ async def test_a_refused_check_that_is_sent_again_breaks_no_seal(world: World) -
     assert (await verify(world)).faults == ()
 
 
-async def test_a_void_a_move_and_an_erased_guest_break_no_seal(inn: World) -> None:
+async def test_a_charge_that_is_posted_again_breaks_no_seal(world: World) -> None:
+    posting = (await world.post()).json()
+    await seal(world)
+    for line in list(world.opera.state.under_reference(posting["reference"])):
+        world.opera.desk.delete_posting(line.transaction_no)
+    path = f"/postings/{posting['id']}/post-again"
+    again = (await world.call("POST", path, {"reason": "lost there"}, role=Role.MANAGER)).json()
+    assert (again["posting_status"], again["reference"]) == ("posted", f"{posting['reference']}-2")
+    await seal(world)
+    assert (await verify(world)).faults == ()
+
+
+async def test_a_void_and_an_erased_guest_break_no_seal(inn: World) -> None:
     posting = (await inn.post(signature=SIGNED)).json()
     await seal(inn)
     await inn.call("POST", f"/postings/{posting['id']}/void", {"reason": "wrong"}, role=Role.MANAGER)

@@ -47,6 +47,7 @@ _OWED = (
 _ON_ITS_WAY = _TOTALS.where(
     or_(_WAITING, _OWED, _POSTED & (_CHARGES.c.posted_at >= bindparam("since"))), _CHARGES.c.id != bindparam("but")
 )
+_TO_COME = _TOTALS.where(or_(_WAITING, _OWED))
 _CHARGED = _TOTALS.where(_POSTED, _CHARGES.c.posted_at < bindparam("before"))
 _NO_CHARGE = UUID(int=0)
 _CHANGE = update(_CHARGES).where(_CHARGES.c.id == bindparam("of_charge"), _CHARGES.c.claimed_by == bindparam("claim"))
@@ -135,16 +136,8 @@ async def on_its_way(
 
 async def not_on_the_bill(session: AsyncSession, property_id: UUID, reservation_id: str) -> Decimal:
     """Return the sum of a guest's charges that are to come on the bill yet: by themselves, or once a person decides."""
-    waits_for_person = (
-        select(QueueEntry.id)
-        .where(QueueEntry.room_charge_id == RoomCharge.id, QueueEntry.completed_at.is_(None))
-        .exists()
-    )
-    failed = (RoomCharge.posting_status == PostingStatus.FAILED.value) & waits_for_person
-    query = select(RoomCharge.total).where(
-        RoomCharge.property_id == property_id, RoomCharge.reservation_id == reservation_id, or_(_WAITING, failed)
-    )
-    return sum(await session.scalars(query), Decimal(0))
+    values = {"of": property_id, "reservation_id": reservation_id}
+    return sum(await session.scalars(_TO_COME, values), Decimal(0))
 
 
 async def charged(session: AsyncSession, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:

@@ -33,9 +33,10 @@ _BATCH, _BATCHES = 300, 200
 #: Letters of a row's hash that a seal keeps, to name the row.
 _SHORT = 16
 
-#: What never changes of a charge that may not be sent anew under its reference. Nothing of it is erased with a guest.
+#: What never changes of a charge that may not be sent anew with other content, not even when it is posted again under
+#: another reference of ours. Nothing of it is erased with a guest.
 FACTS = tuple(
-    """id property_id location_id order_id pos_reference content_hash reference generation guest_id reservation_id
+    """id property_id location_id order_id pos_reference content_hash guest_id reservation_id
     subtotal tax tip service_charge delivery_charge total currency check_total items outlet_code check_number
     description employee_id sold_at signature_hash verified_by verified_by_name credit_override created_at""".split()
 )
