@@ -13,7 +13,7 @@ from innkeeper.channel_sync import room_types, runs
 from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.channel_sync.work import queue_push
 from innkeeper.domain.stay import StayStatus
-from innkeeper.house import reservations
+from innkeeper.house import properties, reservations
 from innkeeper.house.tables import Reservation, ReservationRoom
 from innkeeper.simulators.qloapps.actors import Guest, Stay
 from innkeeper.simulators.qloapps.model import Line, Order, ServiceLine
@@ -92,6 +92,8 @@ async def test_line_made_anew_there_is_the_same_room_here_with_its_number(world:
     order = world.office.book(Stay(DOUBLE, day(3), day(5)))
     await poll(world)
     before = await world.only()
+    async with world.database.write() as tx:
+        (await properties.get(tx.session, world.property_id)).business_date = day(3)
     await world.do(reservations.check_in, before.id)
     await world.work()
     before = await world.only()

@@ -47,7 +47,7 @@ async def wired(database: Database, version: str) -> AsyncIterator[World]:
         channels, worker = open_channels(database, clock, Keyring([new_key()]), httpx2.AsyncHTTPTransport())
         world = World(database, app, clock, channels, worker)
         await furnish(world)
-        await settings.save(channels, world.property_id, {"base_url": running.url})
+        await settings.save(channels, world.property_id, {"base_url": running.url, "api_key": DEMO_KEY})
         await connect(world)
         await go_live(world)
         await rest(world)

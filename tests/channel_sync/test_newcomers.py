@@ -33,7 +33,7 @@ _OWN = frozenset(
     "id reservation_id local_reservation_id local_guest_id primary_guest_id local_entity_id entity_id sequence "
     "sync_state_id reference created_at updated_at occurred_at last_synced_at last_local_update run_after due_at "
     "opened_at last_seen_at started_at agreed_local agreed_remote key checked_in_at checked_out_at "
-    "cancelled_at request_id".split()
+    "cancelled_at request_id duration_ms".split()
 )
 
 

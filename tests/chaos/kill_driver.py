@@ -70,6 +70,7 @@ def checks(count: int, dice: random.Random) -> list[Check]:
             "subtotal": f"{subtotal:.2f}",
             "tax": f"{Decimal(dice.randint(0, 500)) / 100:.2f}",
             "tip": f"{(subtotal / 10).quantize(Decimal('0.01')):.2f}",
+            "delivery_charge": "0",
             "currency": "USD",
             "guest_confirmed": True,
         }

@@ -67,7 +67,7 @@ class Hotel:
 
 @pytest.fixture
 async def hotel(tmp_path: Path) -> AsyncIterator[Hotel]:
-    app = opera_app(business_date=DAY, guests=14)
+    app = opera_app(business_date=DAY, guests=14, currency="EUR")
     async with serve(app) as running:
         made = Hotel(tmp_path, app, running.url)
         await made.connect(made.url)

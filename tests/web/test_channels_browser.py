@@ -110,18 +110,18 @@ async def test_a_wrong_setting_is_marked_focused_and_corrected(front: Front) -> 
         page = await browser.new_page(viewport={"width": 820, "height": 1180})
         await sign_in(page, base, "ada", "/settings/qloapps")
         await page.fill("[name=sync_interval_minutes]", "3")
-        await page.fill("[name=phone_placeholder]", "111")
+        await page.fill("[name=phone_placeholder]", "11111")
         await expect(page.locator("[data-unsaved]")).to_be_visible()
         await page.click("text=Save")
         field = page.locator("[name=sync_interval_minutes]")
         await expect(page.locator("#f-sync_interval_minutes-wrong")).to_contain_text("between 5 and 60")
         await expect(field).to_be_focused()
         await expect(field).to_have_value("3")
-        await expect(page.locator("[name=phone_placeholder]")).to_have_value("111")
+        await expect(page.locator("[name=phone_placeholder]")).to_have_value("11111")
         await field.fill("20")
         await page.keyboard.press("Enter")
         await expect(page.locator(".alert-success")).to_have_text("Saved.")
-        await expect(page.locator("[name=phone_placeholder]")).to_have_value("111")
+        await expect(page.locator("[name=phone_placeholder]")).to_have_value("11111")
 
 
 async def test_a_question_comes_before_what_cannot_be_undone(front: Front) -> None:

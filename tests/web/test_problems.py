@@ -83,7 +83,9 @@ async def test_a_body_that_is_nested_without_end_is_wrong_input(inn: Inn) -> Non
     async with inn.client(headers={"Content-Type": "application/json"}) as client:
         answer = await client.post("/api/probe/body", content=b"[" * 100_000)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
-    assert answer.json()["errors"] == [{"field": "body", "message": "The body is not valid JSON."}]
+    assert answer.json()["errors"] == [
+        {"field": "body", "message": "The body is nested too deep, or no JSON in UTF-8."}
+    ]
 
 
 async def test_an_error_that_quotes_a_guest_or_a_key_is_told_without_them(inn: Inn) -> None:

@@ -130,6 +130,11 @@ class _Teller:
             return f"{verb} again in a moment"
         return f"{verb} again at {self.at(when)}"
 
+    @property
+    def tried(self) -> str:
+        """How often it was tried, in words."""
+        return "once" if self.tries == 1 else f"{self.tries} times"
+
     def posted(self) -> Standing:
         row = self.row
         sentence = f"It stands on the bill of room {row.room_number} since {self.at(row.posted_at)}."
@@ -178,7 +183,8 @@ class _Teller:
                 _CLOSE,
             )
         if row.next_attempt_at is None:
-            told = f"{_sentence(row.failure_reason)} It is not sent by itself; the charge is kept for a manager."
+            tried = f"It was tried {self.tried} and" if self.tries else "It"
+            told = f"{_sentence(row.failure_reason)} {tried} is not sent by itself; the charge is kept for a manager."
             return Standing(State.NEEDS_YOU, "needs you", "Waits for a manager", told.strip(), _CLOSE)
         word = f"retry {row.retry_count}" if row.retry_count else "queued"
         why = f"{at_start(self.pms)} did not answer."
@@ -211,12 +217,11 @@ class _Teller:
             return Standing(State.OFF, "removed", "Taken off the queue", f"{reason} Nothing is owed.")
         if row.released:
             return Standing(State.REFUSED, "refused", "Refused", f"{reason} Nothing is owed.")
-        tried = "once" if self.tries == 1 else f"{self.tries} times"
         return Standing(
             State.NEEDS_YOU,
             "failed",
             "Not posted",
-            f"{reason} It was tried {tried} and is not sent by itself any more. A manager sends it again, notes that "
+            f"{reason} It was tried {self.tried} and is not sent by itself any more. A manager sends it again, notes that "
             "it was posted by hand, or takes it off the queue.",
             f"{_CLOSE} A manager has it.",
         )
