@@ -83,6 +83,27 @@ async def test_no_room_there_is_for_a_person_and_is_not_asked_again_and_again(wo
     assert (await world.attention())["refused_booking"].times_seen == 1
 
 
+async def test_booking_that_was_sent_twice_on_its_way_and_refused_the_second_time_needs_nobody(world: World) -> None:
+    world.shop.dial.next("duplicate", method="POST", path="/api/bookings")
+    reservation = await world.book(world.room(4, 6, SUITE))
+    await world.work()
+    assert "refused_booking" in await world.attention()
+    await world.sync("inbound")
+    await world.work()
+    assert (await world.mapping(reservation.id)).status == "synced"  # type: ignore[union-attr]
+    assert (len(world.held()), await waiting(world), await world.attention()) == (1, [], {})
+
+
+async def test_refusal_that_was_cut_off_is_asked_for_again(world: World) -> None:
+    world.office.book(ShopStay(SUITE, day(3), day(5)))
+    world.shop.dial.next("truncate", method="POST", path="/api/bookings")
+    reservation = await world.book(world.room(4, 6, SUITE))
+    await world.work()
+    await world.settle(3)
+    assert (await world.mapping(reservation.id)).status == "refused"  # type: ignore[union-attr]
+    assert (await waiting(world), set(await world.attention())) == ([], {"overbooked", "refused_booking"})
+
+
 async def test_refused_booking_is_sent_once_a_room_is_free_there(world: World) -> None:
     taken = world.office.book(ShopStay(SUITE, day(3), day(5)))
     await world.sync("inbound")

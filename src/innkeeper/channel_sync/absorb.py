@@ -67,7 +67,8 @@ async def adopt(book: Book, mapping: ReservationMapping, booking: ChannelBooking
     if reservation is None:
         return "skip"
     settle_found(book, mapping, reservation, booking)
-    await attention.close_cause(book.tx, book.property_id, "in_doubt", str(reservation.id))
+    for kind in ("in_doubt", "refused_booking"):  # a proxy that sent it twice told us of the second time
+        await attention.close_cause(book.tx, book.property_id, kind, str(reservation.id))
     await queue_push(book.tx, book.property_id, reservation.id)
     _write_log(book, booking, reservation.id, "update", {"decision": "recognised our own booking by its reference"})
     return "update"

@@ -221,8 +221,8 @@ class _Teller:
             State.NEEDS_YOU,
             "failed",
             "Not posted",
-            f"{reason} It was tried {self.tried} and is not sent by itself any more. A manager sends it again, notes that "
-            "it was posted by hand, or takes it off the queue.",
+            f"{reason} It was tried {self.tried} and is not sent by itself any more. A manager sends it again, notes "
+            "that it was posted by hand, or takes it off the queue.",
             f"{_CLOSE} A manager has it.",
         )
 

@@ -135,6 +135,8 @@ PLAIN = [
     (httpx2.Response(200, text="<html>hello</html>"), "BROKEN_ANSWER", Proof.STILL_OPEN),
     (httpx2.Response(200, headers={"content-type": "application/json"}, content=b'{"book'), "BROKEN_ANSWER",
      Proof.STILL_OPEN),
+    (httpx2.Response(400, headers={"content-type": "application/json"}, content=b'{"errors":[{"co'), "BROKEN_ANSWER",
+     Proof.STILL_OPEN),
     (httpx2.Response(200, json={"booking": {}}), "BROKEN_ANSWER", Proof.STILL_OPEN),
     (httpx2.Response(418, text="teapot"), "BROKEN_ANSWER", Proof.STILL_OPEN),
 ]  # fmt: skip

@@ -323,6 +323,8 @@ def _raise_for(response: httpx2.Response, operation: str, now: datetime) -> None
     reason = reason_of(status, numbers, " ".join(texts))
     if status == 404 and response.content.strip() and not texts:
         reason = "WRONG_ADDRESS"  # QloApps' own 404 has no body [056]
+    if status == 400 and response.content.strip() and not texts:
+        reason = "BROKEN_ANSWER"  # cut off: what QloApps does not take would have been named
     if reason == "WRONG_ADDRESS" and _sent_back(response):
         reason = "HOST_WITHOUT_PORT"
     raise error_for(reason, status, texts, operation, retry_after_seconds(response.headers, now))
