@@ -72,6 +72,8 @@ class Link:
     last_contact_at: datetime | None
     #: Which PMS this is; what was made for another one is not asked here.
     origin: str = ""
+    #: Whether the property has settings of its own, beside which is kept how the PMS answers.
+    has_settings: bool = True
     #: Seconds that a call about a charge may take: signing in, asking, and reading back what was not told.
     call_seconds: float = _LONGEST_CALL
 
@@ -167,6 +169,7 @@ class Systems:
             connector=self._connector(property_id, row),
             active=row is None or row.is_active,
             troubled=is_troubled(row),
+            has_settings=row is not None,
             last_contact_at=row.last_contact_at if row else None,
             origin=settings.origin_of(row),
             call_seconds=_call_seconds(row),

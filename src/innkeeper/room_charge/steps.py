@@ -278,7 +278,7 @@ async def note_contact(tx: Tx, link: Link, outcome: Outcome[Any]) -> None:
     now = link.now()
     failed = isinstance(outcome, Later | Unknown)
     fresh = link.last_contact_at is not None and now - link.last_contact_at < _NOTED_EVERY
-    if failed == link.troubled and (failed or fresh):
+    if failed == link.troubled and (failed or fresh or not link.has_settings):
         return
     config: PmsConfig | None = await repository.config(tx.session, link.property_id, lock=True)
     if config is None:
