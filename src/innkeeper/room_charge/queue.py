@@ -82,9 +82,11 @@ async def process_these(link: Link, caller: Caller, ids: Sequence[UUID]) -> None
         async with link.database.write() as tx:
             for charge_id in ids[start : start + _FEW]:
                 row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-                free = row.claimed_until is None or row.claimed_until <= link.now()
-                if free and steps.is_unfinished(row):
-                    await _reopen(tx, link, caller, row, link.now())
+                now = link.now()
+                free = row.claimed_until is None or row.claimed_until <= now
+                due = row.next_attempt_at is not None and row.next_attempt_at <= now  # it is up to run already
+                if free and not due and steps.is_unfinished(row):
+                    await _reopen(tx, link, caller, row, now)
 
 
 async def recover(link: Link) -> int:
