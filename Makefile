@@ -14,6 +14,7 @@ $(STAMP): pyproject.toml constraints.txt package-lock.json hatch_build.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m compileall -q src/innkeeper
 	@touch $@
 
 install: $(STAMP) ## create .venv with the pinned dependencies and the browser assets

@@ -8,7 +8,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 from structlog.contextvars import bind_contextvars
 
 from innkeeper.access.caller import Caller
@@ -84,24 +86,23 @@ async def get_access(request: Request) -> Access:
     return access
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="ink_…", description="A token made with `innkeeper token create`.")
-
-
-async def current_caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
-    """Return who is asking: a machine by its token, or a browser by its session.
+async def current_caller(request: Request) -> Caller:
+    """Return who is asking: a machine by its token, or a browser by its session; a request is looked into once.
 
     Raises NotSignedIn, and NotAllowed with the code CSRF when a browser's unsafe request was not made by our page.
     """
+    known: Caller | None = getattr(request.state, "proved_caller", None)
+    if known is not None:
+        return known
     access: Access = request.app.state.access
-    if credentials is not None:
-        caller = await access.tokens.verify(credentials.credentials)
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() == "bearer" and token:
+        caller = await access.tokens.verify(token)
         if caller is None:
             raise NotSignedIn("The token is unknown or was revoked.", action="Make a new token and send that.")
     else:
         caller = await _by_session(request, access)
-    request.state.caller = caller
+    request.state.caller = request.state.proved_caller = caller
     bind_contextvars(caller=caller.name)
     return caller
 
@@ -163,20 +164,34 @@ def forget_session(response: Response, access: Access) -> None:
     response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=access.secure_cookies)
 
 
-@lru_cache
-def require(role: Role) -> Callable[..., Awaitable[Caller]]:
-    """Return the dependency that gives the caller, and raises NotSignedIn or NotAllowed naming `role`."""
+class SignedIn(SecurityBase):
+    """The dependency that gives the caller; raises NotSignedIn, or NotAllowed naming the role that is needed.
 
-    async def needed_role(caller: Annotated[Caller, Depends(current_caller)]) -> Caller:
-        caller.need(role)
+    It is one object and no chain, which the framework would take apart for every route and walk for every request. The
+    API's documentation shows it as the token that it takes.
+    """
+
+    model = HTTPBearer(bearerFormat="ink_…", description="A token made with `innkeeper token create`.")
+    scheme_name = "HTTPBearer"
+
+    def __init__(self, role: Role | None = None) -> None:
+        self._role = role
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await current_caller(request)
+        if self._role is not None:
+            caller.need(self._role)
         return caller
 
-    return needed_role
+
+@lru_cache
+def require(role: Role) -> SignedIn:
+    """Return the dependency that gives a caller who has at least this role."""
+    return SignedIn(role)
 
 
 async def property_id(
     request: Request,
-    caller: Annotated[Caller, Depends(current_caller)],
     x_property_id: Annotated[
         str | None, Header(description="The property; left out, the caller's only one, or the default property.")
     ] = None,
@@ -184,9 +199,10 @@ async def property_id(
     """Return the property that the request is about.
 
     X-Property-Id, else the caller's only one, else the one chosen in this browser, else the only one there is, else
-    DEFAULT_PROPERTY. Raises NotAllowed for
-    a property that is not the caller's, Invalid for a header that is no UUID.
+    DEFAULT_PROPERTY. Raises NotSignedIn, NotAllowed for a property that is not the caller's, Invalid for a header that
+    is no UUID.
     """
+    caller = await current_caller(request)
     if x_property_id is not None:
         try:
             named = UUID(x_property_id)
@@ -217,7 +233,7 @@ async def if_match(
     return int(match.group(1))
 
 
-CurrentCaller = Annotated[Caller, Depends(current_caller)]
+CurrentCaller = Annotated[Caller, Depends(SignedIn())]
 CurrentServer = Annotated[Caller, Depends(require(Role.SERVER))]
 CurrentFrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 CurrentManager = Annotated[Caller, Depends(require(Role.MANAGER))]

@@ -1,18 +1,16 @@
 """What managers do about charges that the PMS lost or that were taken back there by hand: note it, or post again."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
-from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.domain.errors import Conflict, Invalid
 from innkeeper.domain.outcome import Done, Refused
-from innkeeper.room_charge import lookup, repository, resolver, states, steps, voids
+from innkeeper.room_charge import by_hand, lookup, repository, resolver, states, steps, voids
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft, reference_of
 from innkeeper.room_charge.errors import InProgress, PmsAway, Refusal
-from innkeeper.room_charge.tables import PostingAttempt, PostingStatus, RoomCharge
+from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
 #: One posting again may take several steps: to find the guest and send, and to ask where the answer was lost.
@@ -24,16 +22,16 @@ async def take_back(
 ) -> RoomCharge:
     """Void a charge, or note that it was taken back by hand (`transaction_id`) or `removed` in the PMS.
 
-    Raises as `voids.void`, `by_hand` and `gone`.
+    Raises as `voids.void`, `taken_back` and `gone`.
     """
     if transaction_id.strip():
-        return await by_hand(link, caller, charge_id, transaction_id, reason)
+        return await taken_back(link, caller, charge_id, transaction_id, reason)
     if removed:
         return await gone(link, caller, charge_id, reason)
     return await voids.void(link, caller, charge_id, reason)
 
 
-async def by_hand(link: Link, caller: Caller, charge_id: UUID, transaction_id: str, reason: str) -> RoomCharge:
+async def taken_back(link: Link, caller: Caller, charge_id: UUID, transaction_id: str, reason: str) -> RoomCharge:
     """Note that somebody took the charge, or what was left of it, back in the PMS, with the reversal's number.
 
     A void charge is returned as it is. Raises NotFound, Invalid, InProgress, Conflict while it is in doubt or when it
@@ -46,7 +44,7 @@ async def by_hand(link: Link, caller: Caller, charge_id: UUID, transaction_id: s
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
         if row.status is PostingStatus.VOIDED:
             return row
-        _must_be_free(link, row)
+        steps.must_be_free(link, row)
         now = link.now()
         may_come = row.settles_at is not None and now < row.settles_at
         if row.in_doubt or may_come:
@@ -62,7 +60,7 @@ async def by_hand(link: Link, caller: Caller, charge_id: UUID, transaction_id: s
                 action="Void it without a number.",
             )
         states.voided_by_hand(row, caller.name, reason.strip()[:300], number, now, today)
-        await _note(tx, link, caller, row, "void by hand", reason, pms_transaction_id=number)
+        await by_hand.note(tx, link, caller, row, "void by hand", reason, pms_transaction_id=number)
         return row
 
 
@@ -77,7 +75,7 @@ async def gone(link: Link, caller: Caller, charge_id: UUID, reason: str) -> Room
         return row
 
     async def extra(tx: Tx, fresh: RoomCharge) -> None:
-        await _note(tx, link, caller, fresh, "void removed", reason)
+        await by_hand.note(tx, link, caller, fresh, "void removed", reason)
 
     return await _write(
         link, row, lambda fresh: states.removed_there(fresh, caller.name, reason.strip()[:300], link.now()), extra
@@ -100,7 +98,7 @@ async def post_again(link: Link, caller: Caller, charge_id: UUID, reason: str) -
         )
 
     async def extra(tx: Tx, fresh: RoomCharge) -> None:
-        await _note(tx, link, caller, fresh, "post again", reason, reference=fresh.reference)
+        await by_hand.note(tx, link, caller, fresh, "post again", reason, reference=fresh.reference)
 
     def anew(fresh: RoomCharge) -> None:
         states.again(fresh, reference_of(fresh.id, fresh.generation + 1), link.now(), today)
@@ -166,30 +164,6 @@ async def _let_go(link: Link, row: RoomCharge) -> None:
         await steps.release(link, row)
     except steps.ClaimLost:
         return
-
-
-async def _note(tx: Tx, link: Link, caller: Caller, row: RoomCharge, step: str, words: str, **detail: Any) -> None:
-    told = {"reason": words.strip(), "by": caller.name, **{name: str(value) for name, value in detail.items()}}
-    tx.session.add(
-        PostingAttempt(
-            room_charge_id=row.id,
-            at=link.now(),
-            step=step,
-            outcome=row.posting_status,
-            message=words.strip(),
-            duration_ms=0,
-            evidence=told,
-        )
-    )
-    row.claimed_by = row.claimed_until = None
-    await steps.keep_queue(tx, link, row)
-    action = f"charge.{step.replace(' ', '_')}"
-    await audit.record(tx, caller, action, "room_charge", row.id, told, property_id=row.property_id)
-
-
-def _must_be_free(link: Link, row: RoomCharge) -> None:
-    if row.claimed_until is not None and row.claimed_until > link.now():
-        raise InProgress
 
 
 def _need(reason: str) -> None:

@@ -214,7 +214,7 @@ async def _page(
         shows_balance=lookup.shows_balance(link, caller),
         pms=pms_name(link.pms_type),
         remaining=row.check_total - row.total if row.check_total is not None else None,
-        is_working=row.claimed_until is not None and row.claimed_until > link.now(),
+        is_working=row.is_claimed(link.now()),
     )
 
 
@@ -337,7 +337,7 @@ async def void_by_hand(
     async def act(link: Link) -> object:
         if not pms_transaction_id.strip():
             raise Invalid.field("pms_transaction_id", "Enter the number that the PMS gave the reversal.")
-        return await corrections.by_hand(link, caller, posting_id, pms_transaction_id, reason[:300])
+        return await corrections.taken_back(link, caller, posting_id, pms_transaction_id, reason[:300])
 
     typed = {"pms_transaction_id": pms_transaction_id, "reason": reason}
     return await _do(request, caller, hotel.id, posting_id, "void-by-hand", act, **typed)

@@ -169,7 +169,7 @@ class _Teller:
 
     def pending(self) -> Standing:
         row = self.row
-        if row.in_doubt and row.claimed_until is not None and row.claimed_until > self.now:
+        if row.in_doubt and row.is_claimed(self.now):
             told = f"{at_start(self.pms)} is being told at this moment."
             return Standing(
                 State.ON_ITS_WAY, "being sent", "Being posted now", told, "Wait for the answer; it appears here."
@@ -262,7 +262,7 @@ def acts(row: RoomCharge, link: Link, caller: Caller, *, queued: bool) -> Acts:
     """Return what the caller may do; `queued` says that an entry of the queue is open for the charge."""
     if not caller.role.at_least(Role.MANAGER):
         return Acts()
-    if row.claimed_until is not None and row.claimed_until > link.now():
+    if row.is_claimed(link.now()):
         return Acts()
     certain = not row.in_doubt and not row.lines and row.status is not PostingStatus.VOIDING
     mending = steps.is_mending(row)

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from innkeeper.access import audit
 from innkeeper.access.caller import Caller
 from innkeeper.domain.errors import Conflict, Invalid
-from innkeeper.room_charge import repository, resolver, states, steps, work
+from innkeeper.room_charge import by_hand, repository, resolver, states, steps, work
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.errors import InProgress
-from innkeeper.room_charge.tables import REMOVED, PmsConfig, PostingAttempt, PostingStatus, RoomCharge
+from innkeeper.room_charge.tables import REMOVED, PmsConfig, PostingStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
 #: One retry by hand may take several steps: to ask, and then to send what is missing.
@@ -53,7 +52,7 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
         if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED) and not steps.is_mending(row):
             return row
-        _must_be_free(link, row)
+        steps.must_be_free(link, row)
         until = link.now() + link.claim
         await _reopen(tx, link, caller, row, until)  # the next try, should this process die
         await steps.take(tx, link, row, steps.new_token())
@@ -69,9 +68,9 @@ async def retry(link: Link, caller: Caller, charge_id: UUID) -> RoomCharge:
 
 
 async def process(link: Link, caller: Caller) -> Sequence[UUID]:
-    """Put everything that waits up to run now and return the charges."""
+    """Put everything that waits up to run now and return these charges; what is up to run already is left at that."""
     async with link.database.read() as session:
-        ids = await repository.open_charges(session, link.property_id)
+        ids = await repository.waiting_charges(session, link.property_id, link.now())
     await process_these(link, caller, ids)
     return ids
 
@@ -80,12 +79,10 @@ async def process_these(link: Link, caller: Caller, ids: Sequence[UUID]) -> None
     """Put those of the charges that wait up to run now; a few at a time, since waiters go on charging."""
     for start in range(0, len(ids), _FEW):
         async with link.database.write() as tx:
-            for charge_id in ids[start : start + _FEW]:
-                row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
+            for row in await repository.locked_charges(tx.session, link.property_id, ids[start : start + _FEW]):
                 now = link.now()
-                free = row.claimed_until is None or row.claimed_until <= now
-                due = row.next_attempt_at is not None and row.next_attempt_at <= now  # it is up to run already
-                if free and not due and steps.is_unfinished(row):
+                due = row.next_attempt_at is not None and row.next_attempt_at <= now
+                if not row.is_claimed(now) and not due and steps.is_unfinished(row):
                     await _reopen(tx, link, caller, row, now)
 
 
@@ -146,10 +143,10 @@ async def remove(link: Link, caller: Caller, entry_id: UUID, reason: str) -> Roo
                 code="DOUBLED",
                 action="Retry it, or put it right in the PMS and settle it.",
             )
-        _must_be_free(link, row)
+        steps.must_be_free(link, row)
         _must_be_certain(row)
         states.given_up(row, REMOVED, reason.strip())
-        await _by_hand(tx, link, caller, row, "removed", reason)
+        await by_hand.note(tx, link, caller, row, "removed", reason)
         return row
 
 
@@ -162,14 +159,14 @@ async def override(link: Link, caller: Caller, charge_id: UUID, transaction_id: 
     _need(reason, "reason", "Say why it was posted by hand.")
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        _must_be_free(link, row)
+        steps.must_be_free(link, row)
         if row.status in (PostingStatus.POSTED, PostingStatus.VOIDED):
             raise _not_waiting(row)
         _must_be_certain(row)
         if not row.owed:
             raise _not_waiting(row)
         states.settled_by_hand(row, caller.name, transaction_id.strip(), link.now())
-        await _by_hand(tx, link, caller, row, "override", reason, transaction_id=transaction_id.strip())
+        await by_hand.note(tx, link, caller, row, "override", reason, transaction_id=transaction_id.strip())
         return row
 
 
@@ -198,7 +195,7 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
         return asked
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        _must_be_free(link, row)
+        steps.must_be_free(link, row)
         if not row.in_doubt:
             return row
         now, voiding = link.now(), row.status is PostingStatus.VOIDING
@@ -219,7 +216,7 @@ async def settle(link: Link, caller: Caller, charge_id: UUID, *, landed: bool, e
             row.settled_by = caller.name
             if voiding:
                 states.voided(row, None, now)
-        await _by_hand(tx, link, caller, row, "settle", evidence, landed=landed)
+        await by_hand.note(tx, link, caller, row, "settle", evidence, landed=landed)
         return row
 
 
@@ -234,7 +231,7 @@ async def _settle_double(link: Link, caller: Caller, row: RoomCharge, evidence: 
 
     async def record(tx: Tx, fresh: RoomCharge) -> None:
         fresh.settled_by = caller.name
-        await _by_hand(tx, link, caller, fresh, "settle", evidence, landed=True)
+        await by_hand.note(tx, link, caller, fresh, "settle", evidence, landed=True)
 
     return await steps.conclude(link, row, None, states.even, extra=record)
 
@@ -247,35 +244,12 @@ async def _ask_first(link: Link, row: RoomCharge) -> RoomCharge | None:
         return None
 
 
-async def _by_hand(tx: Tx, link: Link, caller: Caller, row: RoomCharge, step: str, words: str, **detail: Any) -> None:
-    told = {"reason": words.strip(), "by": caller.name, **{name: str(value) for name, value in detail.items()}}
-    tx.session.add(
-        PostingAttempt(
-            room_charge_id=row.id,
-            at=link.now(),
-            step=step,
-            outcome=row.posting_status,
-            message=words.strip(),
-            duration_ms=0,
-            evidence=told,
-        )
-    )
-    row.claimed_by = row.claimed_until = None
-    await steps.keep_queue(tx, link, row)
-    await audit.record(tx, caller, f"charge.{step}", "room_charge", row.id, told, property_id=row.property_id)
-
-
 def _not_waiting(row: RoomCharge) -> Conflict:
     return Conflict(
         f"The charge is {row.posting_status}; it does not wait to be posted.",
         code="NOT_WAITING",
         action="Read it again; void it, or post it again, where it stands wrong in the PMS.",
     )
-
-
-def _must_be_free(link: Link, row: RoomCharge) -> None:
-    if row.claimed_until is not None and row.claimed_until > link.now():
-        raise InProgress
 
 
 def _must_be_certain(row: RoomCharge) -> None:

@@ -83,6 +83,15 @@ async def charge(session: AsyncSession, property_id: UUID, charge_id: UUID, *, l
     return found
 
 
+async def locked_charges(
+    session: AsyncSession, property_id: UUID, charge_ids: Collection[UUID]
+) -> Sequence[RoomCharge]:
+    """Return these charges of the property, locked in the order of their ids, so that two callers never cross."""
+    query = select(RoomCharge).where(RoomCharge.property_id == property_id, RoomCharge.id.in_(charge_ids))
+    query = query.order_by(RoomCharge.id).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
+
+
 async def by_pos_reference(
     session: AsyncSession, property_id: UUID, pos_reference: str, *, lock: bool = False
 ) -> RoomCharge | None:
@@ -304,12 +313,20 @@ async def page_of_queue(
     return [(one, two) for one, two in rows], total or 0
 
 
-async def open_charges(session: AsyncSession, property_id: UUID) -> Sequence[UUID]:
-    """Return the ids of all charges with an open entry, oldest first."""
-    query = select(QueueEntry.room_charge_id).where(
-        QueueEntry.property_id == property_id, QueueEntry.completed_at.is_(None)
+async def waiting_charges(session: AsyncSession, property_id: UUID, now: datetime) -> Sequence[UUID]:
+    """Return the ids of the charges with an open entry that nobody is at and that are not up to run, oldest first."""
+    query = (
+        select(QueueEntry.room_charge_id)
+        .join(RoomCharge, RoomCharge.id == QueueEntry.room_charge_id)
+        .where(
+            QueueEntry.property_id == property_id,
+            QueueEntry.completed_at.is_(None),
+            or_(RoomCharge.next_attempt_at.is_(None), RoomCharge.next_attempt_at > now),
+            or_(RoomCharge.claimed_until.is_(None), RoomCharge.claimed_until <= now),
+        )
+        .order_by(QueueEntry.id)
     )
-    return (await session.scalars(query.order_by(QueueEntry.id))).all()
+    return (await session.scalars(query)).all()
 
 
 async def unfinished(session: AsyncSession, property_id: UUID) -> Sequence[RoomCharge]:

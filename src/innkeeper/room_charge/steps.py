@@ -15,6 +15,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused, Unknown
 from innkeeper.room_charge import repository, work
 from innkeeper.room_charge.connection import Link, is_troubled
+from innkeeper.room_charge.errors import InProgress
 from innkeeper.room_charge.states import DOUBLED, EXCESS, HELD
 from innkeeper.room_charge.tables import PmsConfig, PostingAttempt, PostingStatus, QueueEntry, QueueStatus, RoomCharge
 from innkeeper.storage.database import Tx
@@ -62,10 +63,16 @@ async def claim(link: Link, charge_id: UUID, token: str) -> RoomCharge | None:
     """Return the charge, claimed; None while somebody else is at it. Raises NotFound."""
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        if row.claimed_until is not None and row.claimed_until > link.now():
+        if row.is_claimed(link.now()):
             return None
         await take(tx, link, row, token)
         return row
+
+
+def must_be_free(link: Link, row: RoomCharge) -> None:
+    """Raises InProgress while somebody talks to the PMS about the charge."""
+    if row.is_claimed(link.now()):
+        raise InProgress
 
 
 async def take(tx: Tx, link: Link, row: RoomCharge, token: str) -> None:

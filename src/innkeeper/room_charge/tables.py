@@ -176,6 +176,10 @@ class RoomCharge(Keyed, Base):
             return not self.released and self.failure_code != REMOVED
         return self.status in (PostingStatus.PENDING, PostingStatus.UNKNOWN)
 
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether somebody talks to the PMS about it at that instant."""
+        return self.claimed_until is not None and self.claimed_until > now
+
     @property
     def in_doubt(self) -> bool:
         """Whether something may stand in the PMS that nobody knows of."""

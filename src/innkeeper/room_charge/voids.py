@@ -11,7 +11,7 @@ from innkeeper.domain.outcome import Done, Refused
 from innkeeper.room_charge import lookup, repository, states, steps
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import void_draft
-from innkeeper.room_charge.errors import InProgress, Refusal
+from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 from innkeeper.storage.database import Tx
 
@@ -48,11 +48,9 @@ async def _begin(link: Link, caller: Caller, charge_id: UUID, reason: str) -> Ro
     """Commit the wish; the charge is returned claimed when the PMS must be told now."""
     async with link.database.write() as tx:
         row = await repository.charge(tx.session, link.property_id, charge_id, lock=True)
-        now = link.now()
         if row.status in (PostingStatus.VOIDED, PostingStatus.VOIDING):
             return row
-        if row.claimed_until is not None and row.claimed_until > now:
-            raise InProgress
+        steps.must_be_free(link, row)
         if row.status is PostingStatus.FAILED and not row.owed:
             raise Conflict(
                 "Nothing of this charge is owed.", code="NOTHING_TO_VOID", action="There is nothing to take back."

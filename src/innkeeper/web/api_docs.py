@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 async def api_docs(request: Request) -> Response:
     """Show every operation; who is signed in can try them out there."""
     try:
-        await current_caller(request, None)
+        await current_caller(request)
     except NotSignedIn:
         pass  # the documentation is for everybody, trying out is not
     page: HTMLResponse = render(request, "api_docs.html")
