@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from innkeeper.access.http import PropertyIds
 from innkeeper.channel_sync import api as channel_api
 from innkeeper.channel_sync import api_explain as channel_explain_api
+from innkeeper.channel_sync import api_mappings as channel_mappings_api
 from innkeeper.channel_sync import ari_jobs as channel_ari
 from innkeeper.channel_sync import jobs as channel_jobs
 from innkeeper.channel_sync import metrics as channel_metrics
@@ -214,6 +215,7 @@ def web_app(container: Container, *, with_worker: bool = True) -> FastAPI:
             channel_api.router,
             channel_pages.router,
             channel_explain_api.router,
+            channel_mappings_api.router,
             charge_settings_api.router,
             charge_guests_api.router,
             *charge_pages.ROUTERS,

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from innkeeper.access.roles import Role
-from innkeeper.channel_sync import api, api_explain
+from innkeeper.channel_sync import api, api_explain, api_mappings
 from innkeeper.house import api as house_api
 from tests.access.support import Inn, open_inn
 from tests.channel_sync.world import World
@@ -28,7 +28,8 @@ class Desk:
 
 def inn_of(world: World, **options: Any) -> Inn:
     """Return the app over a world."""
-    inn = open_inn(world.database, routers=[house_api.router, api.router, api_explain.router], **options)
+    routers = [one.router for one in (house_api, api, api_explain, api_mappings)]
+    inn = open_inn(world.database, routers=routers, **options)
     inn.app.state.channels = world.channels
     return inn
 

@@ -11,7 +11,7 @@ import uvicorn
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.roles import Role
-from innkeeper.channel_sync import api, api_explain, pages, pages_settings, repository
+from innkeeper.channel_sync import api, api_explain, api_mappings, pages, pages_settings, repository
 from innkeeper.domain.stay import Stay
 from innkeeper.house import api as house_api
 from innkeeper.house import properties, reservations
@@ -76,6 +76,7 @@ async def open_front(database: Database, *, mapped: bool = True) -> Front:
             house_api.router,
             api.router,
             api_explain.router,
+            api_mappings.router,
             pages.router,
             pages_settings.router,
             settings_pages.router,

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db
 from innkeeper.access.roles import Role
-from innkeeper.channel_sync import api, repository, runs
+from innkeeper.channel_sync import api_mappings, repository, runs
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Notice, Offset, Pager, draw, go
 from innkeeper.channel_sync.room_types import DIRECTIONS, Suggestion, suggest
@@ -172,12 +172,12 @@ async def change(
         asked = runs.Request(what="room-types", create_missing=True)
         return go(ROOT, "queued", run=str(await runs.start(channels_of(request), hotel.id, asked)))
     if act == "unmap" and mapping is not None:
-        await api.unmap_room_type(request, caller, hotel.id, mapping)
+        await api_mappings.unmap_room_type(request, caller, hotel.id, mapping)
         return go(MAPPINGS, "unmapped")
     if ours is None or theirs is None:
         raise Invalid.field("theirs", "Choose the room type of QloApps that this one is sold as.")
     body = RoomTypeMappingIn(local_room_type_id=ours, qloapps_product_id=theirs, sync_direction=direction)
-    await api.map_room_type(request, caller, hotel.id, body)
+    await api_mappings.map_room_type(request, caller, hotel.id, body)
     return go(MAPPINGS, "mapped")
 
 
@@ -194,7 +194,7 @@ async def reservations(
 ) -> HTMLResponse:
     """Show which reservation is which booking there."""
     chosen = cast(MappingStatus, status) if status in MAPPING_STATES else None
-    page = await api.reservation_mappings(request, caller, hotel.id, limit=PAGE, offset=offset, status=chosen)
+    page = await api_mappings.reservation_mappings(request, caller, hotel.id, limit=PAGE, offset=offset, status=chosen)
     async with channels_of(request).database.read() as session:
         names = await repository.confirmations(session, [item.local_reservation_id for item in page.items])
     return await draw(
@@ -219,7 +219,7 @@ async def customers(
     request: Request, caller: CurrentFrontDesk, hotel: Hotel, notice: Notice = "", offset: Offset = 0
 ) -> HTMLResponse:
     """Show which guest is which customer, how that was found out and how sure it is."""
-    page = await api.customer_mappings(request, caller, hotel.id, limit=PAGE, offset=offset)
+    page = await api_mappings.customer_mappings(request, caller, hotel.id, limit=PAGE, offset=offset)
     return await draw(
         request,
         caller,
@@ -268,5 +268,5 @@ async def override(
     request: Request, caller: CurrentFrontDesk, hotel: Hotel, mapping_id: UUID, guest: Annotated[UUID, Form()]
 ) -> Response:
     """Note who the customer really is."""
-    await api.override_customer(request, caller, hotel.id, mapping_id, CustomerMappingIn(local_guest_id=guest))
+    await api_mappings.override_customer(request, caller, hotel.id, mapping_id, CustomerMappingIn(local_guest_id=guest))
     return go(f"{MAPPINGS}/customers", "matched")

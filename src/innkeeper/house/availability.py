@@ -75,10 +75,15 @@ async def free_on(
     dates = sorted({night for _, night in nights})
     cuts = [0, *(n for n in range(1, len(dates)) if dates[n] - dates[n - 1] > _APART), len(dates)]
     for first, last in pairwise(cuts):
-        window = await load(session, types, dates[first], dates[last - 1] + timedelta(days=1), without=without)
-        for room_type_id, counts in window.types.items():
-            each = counts.available if booked else [counts.total - closed for closed in counts.maintenance]
-            free.update({(room_type_id, night): count for night, count in zip(window.nights, each, strict=True)})
+        start, end = dates[first], dates[last - 1] + timedelta(days=1)
+        window = await load(session, types, start, end, without=without)
+        each = {
+            room_type_id: counts.available if booked else [counts.total - closed for closed in counts.maintenance]
+            for room_type_id, counts in window.types.items()
+        }
+        for room_type_id, night in nights:
+            if start <= night < end:
+                free[room_type_id, night] = each[room_type_id][(night - start).days]
     return free
 
 

@@ -13,9 +13,10 @@ from innkeeper.connectors.opera import mapper, owing, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.config import OperaSettings
 from innkeeper.connectors.opera.errors import POLICY
+from innkeeper.connectors.opera.hotel_facts import HotelFacts
 from innkeeper.connectors.opera.journal import Journal
 from innkeeper.connectors.opera.room_types import RoomTypes
-from innkeeper.connectors.rest import Query, Wire
+from innkeeper.connectors.rest import Wire
 from innkeeper.domain.charge import (
     Capabilities,
     ChargeDraft,
@@ -40,19 +41,12 @@ from innkeeper.domain.outcome import Actor, Done, Later, Outcome, Refused, Unkno
 
 Line = ChargeLine | PostedLine
 
-_SYSTEM = "OPERA Cloud"
 #: What a search type says about those it finds.
 _SEARCHED = {wire.IN_HOUSE: GuestStatus.IN_HOUSE, wire.CHECKED_OUT: GuestStatus.CHECKED_OUT}
-#: Failures that may be one operation's alone, while OPERA as a whole is well.
-_ONE_ADDRESS_FAILS = ("SERVER_ERROR", "BROKEN_ANSWER")
 #: Under this name an outlet's codes can hold a cashier of its own, the usual way to tell outlets apart in OPERA.
 CASHIER = "cashier"
 #: Seconds for which a business date is believed; the days searched have a margin of one on each side.
 _DAY_LASTS = 60.0
-
-
-#: An answer that the integration user has no right to; it holds nothing, like an empty one.
-_UNREAD: Mapping[str, Any] = {}
 #: Makes the entries that answer rows by their opposites.
 _Entries = Callable[[VoidDraft, Iterable[wire.PostingRow]], list[wire.ChargeEntry]]
 
@@ -66,15 +60,6 @@ class _Sent:
     outcome: Refused | Later | Unknown | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HotelContext:
-    """What the hotel says of itself, empty where it does not."""
-
-    business_date: date | None = None
-    name: str = ""
-    currency: str = ""
-
-
 class OperaConnector:
     """One hotel of an OPERA Cloud environment, as a PmsConnector."""
 
@@ -84,6 +69,7 @@ class OperaConnector:
         self._client = OperaClient(settings, self._wire)
         self._hotel = settings.property_code
         self._journal = Journal(self._client, self._hotel)
+        self._hotel_facts = HotelFacts(self._client, settings)
         self._room_types = RoomTypes(self._client, self._hotel, self._wire.clock)
         self._day: date | None = None
         self._day_asked_at: datetime | None = None
@@ -237,7 +223,7 @@ class OperaConnector:
             if all(line.key in landed for line in lines):
                 return Done(mapper.charge_receipt(draft, tuple(landed[line.key] for line in lines)))
             if told and len(told) < len(lines):
-                reason = f"{_SYSTEM} accepted the charge but holds only a part of its lines."
+                reason = "OPERA Cloud accepted the charge but holds only a part of its lines."
                 return Unknown(reason, {"failure": "PARTIAL", "settles_after_seconds": 0.0})
         return Done(mapper.charge_receipt(draft, tuple(told), mapper.mismatches(draft, lines, told)))
 
@@ -393,94 +379,20 @@ class OperaConnector:
     async def business_date(self) -> Outcome[date | None]:
         """Return the open business date: getOperaHotelContext, else getBusinessDate; None when neither is allowed."""
         try:
-            return Done((await self._context()).business_date)
+            return Done((await self._hotel_facts.context()).business_date)
         except CallFailed as failure:
             return read_outcome(failure, POLICY)
-
-    async def _context(self) -> HotelContext:
-        """Return what the hotel says of itself, as far as the rights go. Raises CallFailed when OPERA is down."""
-        hotel = wire.segment(self._hotel)
-        for path in (f"/ent/config/v1/hotels/{hotel}/operaContext", f"/bof/v1/hotels/{hotel}/businessDate"):
-            try:
-                body = await self._client.get(path)
-            except CallFailed as failure:
-                if isinstance(read_outcome(failure, POLICY), Later) and failure.key not in _ONE_ADDRESS_FAILS:
-                    raise
-                continue
-            context = wire.dig(body, "hotelContext") or next(iter(wire.items(wire.dig(body, "hotels"))), {})
-            found = wire.day(context.get("businessDate"))
-            if found is not None:
-                return HotelContext(found, wire.text(context, "hotelName"), wire.text(context, "currencyCode"))
-        return HotelContext()
 
     async def _open_day(self) -> date | None:
         now = self._wire.clock()
         if self._day_asked_at is None or (now - self._day_asked_at).total_seconds() > _DAY_LASTS:
-            self._day = (await self._context()).business_date
+            self._day = (await self._hotel_facts.context()).business_date
             self._day_asked_at = now
         return self._day
 
     async def describe(self, codes: Collection[str] = (), cashiers: Collection[str] = ()) -> Outcome[PmsFacts]:
-        """Sign in, search in house, and ask for version, business date, currency, transaction codes and cashiers."""
-        warnings: list[str] = []
-        try:
-            await self._client.get(wire.reservations_path(self._hotel), [("searchType", wire.IN_HOUSE), ("limit", "1")])
-            context = await self._context()
-            version = await self._optional("/csh/v1/services/cashiering/status", "its version", warnings)
-            known = await self._optional(
-                f"/csh/v1/hotels/{wire.segment(self._hotel)}/transactionCodes", "its transaction codes", warnings
-            )
-            faults = await self._cashier_faults(cashiers, warnings)
-        except CallFailed as failure:
-            return read_outcome(failure, POLICY)
-        if context.business_date is None:
-            warnings.append("OPERA Cloud does not tell the integration user its business date.")
-        have = {wire.text(row, "transactionCode") for row in wire.items(wire.dig(known, "trxCodes"))}
-        return Done(
-            PmsFacts(
-                system=_SYSTEM,
-                version=wire.text(version, "operaVersion"),
-                hotel=context.name or self._hotel,
-                business_date=context.business_date,
-                currency=context.currency,
-                unknown_codes=tuple(sorted(set(codes) - have)) if have else (),
-                faults=tuple(faults),
-                warnings=tuple(warnings),
-            )
-        )
-
-    async def _cashier_faults(self, cashiers: Collection[str], warnings: list[str]) -> list[str]:
-        """Say which cashiers OPERA would refuse: the connection's, and those that outlets have of their own."""
-        wanted = sorted({*cashiers, str(self.settings.cashier_id or "")} - {""})
-        if self.settings.cashier_id is None:
-            warnings.append(
-                "No cashier is set for the connection: OPERA Cloud refuses every charge of an outlet without one of "
-                "its own, unless the integration user has one there."
-            )
-        faults = [f"A cashier is a number; {one} is none." for one in wanted if not one.isdigit()]
-        wanted = [one for one in wanted if one.isdigit()]
-        for start in range(0, len(wanted), wire.MOST_CASHIERS):
-            query = [("cashierIDs", one) for one in wanted[start : start + wire.MOST_CASHIERS]]
-            unread = f"its cashiers, so {', '.join(wanted)} is not checked"
-            body = await self._optional(wire.CASHIERS_PATH, unread, warnings, query)
-            if body is _UNREAD:
-                break
-            there = {row.get("cashierId"): row for row in wire.items(wire.dig(body, "cashiers"))}
-            for _, one in query:
-                row = there.get(int(one))
-                if row is None or row.get("inactive") is True:
-                    faults.append(f"OPERA Cloud has no active cashier {one}; it will refuse every charge with it.")
-        return faults
-
-    async def _optional(self, path: str, what: str, warnings: list[str], query: Query = ()) -> Any:
-        """Return an answer that may be withheld from the integration user, which `warnings` then say."""
-        try:
-            return await self._client.get(path, query)
-        except CallFailed as failure:
-            if isinstance(read_outcome(failure, POLICY), Later):
-                raise
-            warnings.append(f"OPERA Cloud does not tell the integration user {what}.")
-            return _UNREAD
+        """Say which hotel this is and what of its set-up would make OPERA refuse charges."""
+        return await self._hotel_facts.describe(codes, cashiers)
 
 
 def opera_connector(settings: Mapping[str, Any], budget: RequestBudget | None = None) -> OperaConnector:
