@@ -7,6 +7,7 @@ from uuid import UUID
 from innkeeper.channel_sync import ari_repository, ari_work, drift, repository
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.connection import Channels, Link
+from innkeeper.channel_sync.letting_go import let_go
 from innkeeper.channel_sync.prices_out import push_rates
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.domain.outcome import Done, Outcome, Unknown
@@ -19,6 +20,7 @@ WORDS: Mapping[str, str] = {
     ari_work.AVAILABILITY: "sending rooms that are left",
     ari_work.RATES: "sending prices",
     ari_work.DRIFT: "comparing both sides",
+    ari_work.LET_GO: "taking back what was sent of a room type that is mapped no more",
 }
 
 
@@ -48,7 +50,16 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
                 await ari_work.queue_drift(tx, job.property_id, sweep_id)
         return answer if not isinstance(answer, Done) else Done(answer.value.status)
 
-    return {ari_work.AVAILABILITY: do_availability, ari_work.RATES: do_rates, ari_work.DRIFT: do_drift}
+    async def do_let_go(job: Job) -> Outcome[Any]:
+        link = await channels.link(job.property_id)
+        return await let_go(link, int(job.payload["product_id"]), UUID(job.payload["room_type_id"]))
+
+    return {
+        ari_work.AVAILABILITY: do_availability,
+        ari_work.RATES: do_rates,
+        ari_work.DRIFT: do_drift,
+        ari_work.LET_GO: do_let_go,
+    }
 
 
 def _options(job: Job) -> PushOptions:

@@ -58,6 +58,12 @@ async def distrust_nights(session: AsyncSession, property_id: UUID, room_type_id
     await session.execute(query.values(nights=[], nights_from=None))
 
 
+async def forget_type(session: AsyncSession, property_id: UUID, room_type_id: UUID) -> None:
+    """Forget what the broker was told of this type: it may be sent as another one next time."""
+    of_type = (TypeState.property_id == property_id) & (TypeState.room_type_id == room_type_id)
+    await session.execute(delete(TypeState).where(of_type))
+
+
 async def distrust_all(session: AsyncSession, property_id: UUID) -> None:
     """Forget everything that was told to a broker: it is another one now."""
     await session.execute(delete(TypeState).where(TypeState.property_id == property_id))

@@ -20,9 +20,10 @@ from innkeeper.storage.outbox import Event
 AVAILABILITY = "channel.availability"
 RATES = "channel.rates"
 DRIFT = "channel.drift"
+LET_GO = "channel.let_go"
 
 #: After the reservations themselves, which take their rooms there: what they leave to block is then little or nothing.
-PRIORITY = {AVAILABILITY: 25, RATES: 35, DRIFT: 80}
+PRIORITY = {LET_GO: 20, AVAILABILITY: 25, RATES: 35, DRIFT: 80}
 
 #: With so few rooms left on a night, the next guest there may take one that is gone: this overtakes everything.
 FEW_LEFT = 1
@@ -131,6 +132,22 @@ async def queue_mapped(tx: Tx, property_id: UUID, room_type_id: UUID) -> None:
     kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
     if kinds:
         await enqueue_many(tx, [_spec(kind, property_id, room_type_id) for kind in kinds])
+
+
+async def queue_let_go(tx: Tx, property_id: UUID, product_id: int, room_type_id: UUID) -> None:
+    """Take back what the broker was told of a type that has just lost its mapping."""
+    config = await repository.config_once(tx.session, property_id)
+    if config is None or not config.sync_enabled or config.mode != "live":
+        return
+    spec = JobSpec(
+        kind=LET_GO,
+        key=str(product_id),
+        property_id=property_id,
+        lane=lane(property_id),
+        payload={"product_id": product_id, "room_type_id": str(room_type_id)},
+        priority=PRIORITY[LET_GO],
+    )
+    await enqueue_many(tx, [spec])
 
 
 async def queue_window(tx: Tx, config: Config) -> None:

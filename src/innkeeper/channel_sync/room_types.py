@@ -10,7 +10,7 @@ from uuid import UUID
 from rapidfuzz import fuzz, utils
 
 from innkeeper.channel_sync import ari_repository, attention, repository, type_facts
-from innkeeper.channel_sync.ari_work import queue_mapped
+from innkeeper.channel_sync.ari_work import queue_let_go, queue_mapped
 from innkeeper.channel_sync.connection import Link, require_config
 from innkeeper.channel_sync.customers import ORIGIN
 from innkeeper.channel_sync.result import SyncResult
@@ -164,8 +164,11 @@ async def _check_theirs(
 
 
 async def delete_mapping(tx: Tx, mapping: RoomTypeMapping) -> None:
-    """Take a mapping away, and what was told about it; bookings keep the room type they have."""
+    """Take a mapping away, and what was told about it here and there; bookings keep the room type they have."""
     await forget_told(tx, mapping)
+    if mapping.sync_direction != "inbound":
+        await ari_repository.forget_type(tx.session, mapping.property_id, mapping.local_room_type_id)
+        await queue_let_go(tx, mapping.property_id, mapping.qloapps_product_id, mapping.local_room_type_id)
     await tx.session.delete(mapping)
 
 
@@ -183,7 +186,7 @@ async def drop_mapping_of(tx: Tx, property_id: UUID, room_type_id: UUID) -> None
 async def forget_told(tx: Tx, mapping: RoomTypeMapping) -> None:
     """Take back what was told about a mapping; what is true of another one is told anew."""
     theirs, ours = str(mapping.qloapps_product_id), f"local:{mapping.local_room_type_id}"
-    for kind in ("outbound_only_type", "mapped_type_unknown", "room_type_differs"):
+    for kind in ("outbound_only_type", "mapped_type_unknown", "room_type_differs", "foreign_rate", "stay_limits"):
         await attention.close_cause(tx, mapping.property_id, kind, theirs)
     await attention.close_cause(tx, mapping.property_id, "inbound_only_type", ours)
     await attention.close_cause(tx, mapping.property_id, "capacity_differs", str(mapping.local_room_type_id))

@@ -25,7 +25,7 @@ FAILURES_DOWN = 3
 
 #: The work of each direction; the rest is tidying and telling.
 _READING = frozenset((work.POLL, work.PULL, work.DETAILS))
-_WRITING = frozenset((work.PUSH, ari_work.AVAILABILITY, ari_work.RATES))
+_WRITING = frozenset((work.PUSH, ari_work.AVAILABILITY, ari_work.RATES, ari_work.LET_GO))
 
 Figures = dict[str, Any]
 

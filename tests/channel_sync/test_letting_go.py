@@ -1,0 +1,126 @@
+"""A room type that is mapped no more leaves nothing of ours in the shop, and nothing of anybody else is touched."""
+
+from decimal import Decimal
+
+import pytest
+
+from innkeeper.channel_sync import ari_work, repository, room_types, settings
+from innkeeper.storage.database import Database
+from tests.channel_sync.selling import (
+    NIGHTS,
+    blocks,
+    close_rooms,
+    foreign_rule,
+    go_live,
+    house_free,
+    house_prices,
+    set_rate,
+    shop_free,
+    shop_prices,
+    waiting,
+)
+from tests.channel_sync.world import DOUBLE, SUITE, World, connect, make_world
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def selling(world: World) -> World:
+    """A world whose rooms and prices are pushed, with a block and a price of ours for each type."""
+    await go_live(world)
+    for product in (DOUBLE, SUITE):
+        await close_rooms(world, product, 3, 7)
+        await set_rate(world, product, 3, 6, price=Decimal("199.00"))
+    await world.work()
+    assert [len(await blocks(world)), shop_prices(world, DOUBLE)[3]] == [2, Decimal("199.00")]
+    return world
+
+
+async def unmap(world: World, product: int) -> None:
+    """Take the mapping of a product away."""
+    async with world.database.write() as tx:
+        for mapping in await repository.room_type_mappings(tx.session, world.property_id):
+            if mapping.qloapps_product_id == product:
+                await room_types.delete_mapping(tx, mapping)
+
+
+async def map_as(world: World, ours: int, theirs: int, direction: str = "bidirectional") -> None:
+    """Map the type that comes from product `ours` to product `theirs`."""
+    async with world.database.write() as tx:
+        await room_types.create_mapping(tx, world.property_id, world.types[ours], theirs, 1, direction)
+
+
+def ours_there(world: World, product: int) -> int:
+    """Return how many price rules of ours the shop has for a product."""
+    rows = world.shop.state.feature_prices.values()
+    return sum(row["id_product"] == product and "innkeeper" in str(row).lower() for row in rows)
+
+
+async def test_blocks_and_prices_go_with_the_mapping_and_those_of_others_stay(selling: World) -> None:
+    state = selling.shop.state
+    held = shop_free(selling, SUITE)
+    stranger = foreign_rule(selling, 400, 402, product=DOUBLE)
+    assert ours_there(selling, DOUBLE) > 0
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert shop_free(selling, DOUBLE) == [3] * NIGHTS
+    assert (ours_there(selling, DOUBLE), stranger in state.feature_prices) == (0, True)
+    assert shop_free(selling, SUITE) == held
+    assert {row.qloapps_product_id for row in await blocks(selling)} == {SUITE}
+
+
+@pytest.mark.parametrize("fault", ["error_after", "drop_before", "error_before", "truncate"])
+async def test_a_lost_answer_does_not_leave_a_block(selling: World, fault: str) -> None:
+    await unmap(selling, DOUBLE)
+    for method in ("PUT", "DELETE"):
+        selling.shop.dial.next(fault, method=method)
+    for _ in range(6):
+        await selling.work()
+        selling.clock.advance(2000)
+    assert shop_free(selling, DOUBLE) == [3] * NIGHTS
+    assert ours_there(selling, DOUBLE) == 0
+
+
+async def test_a_type_that_only_reads_from_now_on_blocks_nothing(selling: World) -> None:
+    await unmap(selling, DOUBLE)
+    await map_as(selling, DOUBLE, DOUBLE, "inbound")
+    await selling.work()
+    assert shop_free(selling, DOUBLE) == [3] * NIGHTS
+    assert ours_there(selling, DOUBLE) == 0
+
+
+async def test_a_mapping_that_comes_back_at_once_keeps_what_stands(selling: World) -> None:
+    (before,) = [row.block_id for row in await blocks(selling) if row.qloapps_product_id == DOUBLE]
+    await unmap(selling, DOUBLE)
+    await map_as(selling, DOUBLE, DOUBLE)
+    await selling.work()
+    assert [row.block_id for row in await blocks(selling) if row.qloapps_product_id == DOUBLE] == [before]
+    assert shop_free(selling, DOUBLE) == await house_free(selling, DOUBLE)
+    assert shop_prices(selling, DOUBLE) == await house_prices(selling, DOUBLE)
+
+
+async def test_a_type_that_is_sold_as_another_one_is_told_anew(database: Database, version: str) -> None:
+    world = await make_world(database, version=version)
+    await connect(world, DOUBLE)
+    await go_live(world)
+    await close_rooms(world, DOUBLE, 3, 7)
+    await set_rate(world, DOUBLE, 3, 6, price=Decimal("199.00"))
+    await world.work()
+    await unmap(world, DOUBLE)
+    await map_as(world, DOUBLE, SUITE)
+    await world.work()
+    assert shop_free(world, DOUBLE) == [3] * NIGHTS
+    assert ours_there(world, DOUBLE) == 0
+    assert shop_prices(world, SUITE)[3] == Decimal("199.00")
+    there, wanted = shop_free(world, SUITE), await house_free(world, DOUBLE)
+    assert all(free <= left for free, left in zip(there, wanted, strict=True)), "no more is sold than there is"
+    await world.channels.aclose()
+
+
+async def test_nothing_is_taken_back_where_nothing_is_sent(selling: World) -> None:
+    await settings.save(selling.channels, selling.property_id, {"sync_availability": False, "sync_rates": False})
+    left = shop_free(selling, DOUBLE)
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert shop_free(selling, DOUBLE) == left
+    assert await waiting(selling, ari_work.LET_GO) == []
