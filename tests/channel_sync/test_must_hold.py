@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from innkeeper.channel_sync import ari_work, drift, jobs, runs, settings
 from innkeeper.channel_sync.connection import require_config
+from innkeeper.channel_sync.schemas import AttentionOut
 from innkeeper.channel_sync.tables import Attention
 from innkeeper.channel_sync.work import queue_check, queue_poll
 from innkeeper.house import reservations, rooms
@@ -110,6 +111,7 @@ async def test_a_wrong_key_is_one_row_and_mends_by_itself(wired: World) -> None:
     assert await rows(wired) == ["access"]
     row = (await wired.attention())["access"]
     assert "does not accept the key" in row.meaning
+    assert not AttentionOut.of(row, mends=True).can_retry, "there is no single thing to do again"
     wired.shop.state.keys[DEMO_KEY] = key
     await rest(wired)
     assert await rows(wired) == []

@@ -12,7 +12,6 @@ import os
 import secrets
 import time
 import traceback
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
@@ -90,6 +89,10 @@ def tell_part(kind: str, number: int, first_seed: int, count: int) -> Told:
     return Told(number, told, deaths, failure)
 
 
+def _tell(part: tuple[str, int, int, int]) -> Told:
+    return tell_part(*part)
+
+
 def test_ten_thousand_histories_of_bookings_end_with_both_sides_equal() -> None:
     tell_all("bookings", EXAMPLES)
 
@@ -104,10 +107,10 @@ def tell_all(kind: str, examples: int) -> None:
     print(f"\n{kind}, seed {first_seed}: INNKEEPER_CHAOS_SEED={first_seed} repeats this run", flush=True)
     parts = [min(PART, examples - start) for start in range(0, examples, PART)]
     started, told, deaths, failures = time.monotonic(), 0, 0, []
-    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=8) as pool:
-        running = [pool.submit(tell_part, kind, number, first_seed, count) for number, count in enumerate(parts)]
-        for done in as_completed(running):
-            part = done.result()
+    # A pool that renews its processes, for each keeps what its histories have loaded; that of concurrent.futures can
+    # stand still for ever once all of them are renewed at the same time.
+    with get_context("spawn").Pool(maxtasksperchild=8) as pool:
+        for part in pool.imap_unordered(_tell, [(kind, n, first_seed, count) for n, count in enumerate(parts)]):
             told, deaths = told + part.told, deaths + part.deaths
             failures += [part.failure] if part.failure else []
             rate = told / (time.monotonic() - started)

@@ -286,9 +286,10 @@ class AttentionOut(_Row):
     can_retry: bool = False
 
     @classmethod
-    def of(cls, row: Attention, can_retry: bool) -> "AttentionOut":
-        """Return the row and whether trying again can mend it."""
-        return cls.model_validate(row).model_copy(update={"can_retry": can_retry})
+    def of(cls, row: Attention, mends: bool) -> "AttentionOut":
+        """Return the row; it can be tried again where that `mends` such a thing, and there is something to try."""
+        tries = mends and any(one is not None for one in (row.job_id, row.reservation_id, row.qloapps_order_id))
+        return cls.model_validate(row).model_copy(update={"can_retry": tries})
 
 
 class GoLiveIn(BaseModel):
