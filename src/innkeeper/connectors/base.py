@@ -236,8 +236,12 @@ class PmsConnector(Protocol):
         """
         ...
 
-    async def find_charge(self, draft: ChargeDraft) -> Outcome[ReadBack]:
-        """Return which lines of the draft stand in the PMS under its reference, wherever they were routed to."""
+    async def find_charge(self, draft: ChargeDraft, *, as_of: datetime | None = None) -> Outcome[ReadBack]:
+        """Return which lines of the draft stand in the PMS under its reference, wherever they were routed to.
+
+        Nothing of the charge can have come after `as_of`, so that what was read of the books since then, for another
+        charge, may serve again for a few seconds. None reads them now.
+        """
         ...
 
     async def void(self, draft: VoidDraft) -> Outcome[VoidReceipt]:

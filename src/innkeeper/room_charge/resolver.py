@@ -1,5 +1,6 @@
 """Settles what is open about a charge: asks before anything is sent again, and sends only what is missing."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,9 @@ from innkeeper.room_charge import doubles, excesses, lookup, policy, posting, st
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
+
+#: How old the books may be in which a charge is looked for that may come yet.
+_RECENT = timedelta(seconds=5)
 
 
 async def step(link: Link, charge_id: UUID) -> RoomCharge | None:
@@ -64,10 +68,14 @@ async def settle_doubt(link: Link, row: RoomCharge) -> RoomCharge:
         return await _to_a_person(link, row, "This PMS cannot be asked; look into the guest's folio and settle it.")
     if row.failure_code in (states.PARTIALLY_POSTED, states.SURPLUS) and row.status is PostingStatus.UNKNOWN:
         return await steps.conclude(link, row, None, states.waits_for_person, waits_for_person=True)
-    heard = await steps.ask(link, "find", link.connector.find_charge(charge_draft(row)))
+    asked_at = link.now()
+    settled = row.settles_at is None or asked_at >= row.settles_at
+    # settled, nothing of it can come any more; before that, what is there is looked for and nothing is concluded
+    as_of = row.settles_at if settled else asked_at - _RECENT
+    heard = await steps.ask(link, "find", link.connector.find_charge(charge_draft(row), as_of=as_of))
     match heard.outcome:
         case Done(value=read):
-            return await _read(link, row, heard, read)
+            return await _read(link, row, heard, read, settled=settled)
         case Refused(message=message):
             return await _to_a_person(link, row, f"The PMS does not tell: {message}", heard)
         case Later(reason=reason) | Unknown(reason=reason):
@@ -84,9 +92,14 @@ async def _to_a_person(
     )
 
 
-async def _read(link: Link, row: RoomCharge, heard: steps.Heard[ReadBack], read: ReadBack) -> RoomCharge:
+async def _read(
+    link: Link, row: RoomCharge, heard: steps.Heard[ReadBack], read: ReadBack, *, settled: bool
+) -> RoomCharge:
+    """Write down what the PMS holds. What it does not hold proves something where the question came after it settled.
+
+    Raises ClaimLost.
+    """
     now = link.now()
-    settled = row.settles_at is None or now >= row.settles_at
     voiding = row.status is PostingStatus.VOIDING
 
     def change(fresh: RoomCharge) -> None:

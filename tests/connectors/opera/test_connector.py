@@ -292,6 +292,43 @@ async def test_numbers_written_as_text_are_numbers(clock: Clock) -> None:
         assert done(await connector.find_charge(draft())).complete
 
 
+async def test_what_was_read_for_one_charge_serves_the_others_that_had_settled_by_then(
+    state: HotelState, clock: Clock
+) -> None:
+    async with in_process(state, {"clock": clock}) as (connector, _):
+        done(await connector.charge(draft()))
+        settled_at = clock()
+        clock.turn(seconds=1)
+        assert done(await connector.find_charge(draft(reference="POS-OTHER"), as_of=settled_at)).nothing
+        made = connector.requests_made
+        several = [connector.find_charge(draft(reference=f"POS-{n}"), as_of=settled_at) for n in range(20)]
+        assert all(done(read).nothing for read in await asyncio.gather(*several))
+        assert done(await connector.find_charge(draft(), as_of=settled_at)).complete
+        assert connector.requests_made == made, "the books are read once"
+
+
+async def test_what_was_read_before_a_charge_settled_proves_nothing_about_it(state: HotelState, clock: Clock) -> None:
+    late = draft(reference="POS-LATE")
+    async with in_process(state, {"clock": clock}) as (connector, _):
+        assert done(await connector.find_charge(late, as_of=clock())).nothing
+        clock.turn(seconds=5)
+        done(await connector.charge(late))
+        assert done(await connector.find_charge(late, as_of=clock())).complete
+        assert done(await connector.find_charge(late)).complete, "asked for as it is now"
+
+
+async def test_a_reading_is_not_believed_for_long_and_a_failed_one_not_at_all(state: HotelState, clock: Clock) -> None:
+    settled_at = clock()
+    async with in_process(state, {"clock": clock}) as (connector, app):
+        assert done(await connector.find_charge(draft(), as_of=settled_at)).nothing
+        clock.turn(seconds=60)
+        app.dial.next("maintenance", method="GET", path="financialPostings")
+        assert not isinstance(await connector.find_charge(draft(), as_of=settled_at), Done)
+        made = connector.requests_made
+        assert done(await connector.find_charge(draft(), as_of=settled_at)).nothing
+        assert connector.requests_made > made
+
+
 # routing --------------------------------------------------------------------------------------------------------------
 
 

@@ -174,7 +174,7 @@ class HouseConnector:
 
     # reading back --------------------------------------------------------------------------------------------------
 
-    async def find_charge(self, draft: ChargeDraft) -> Outcome[ReadBack]:
+    async def find_charge(self, draft: ChargeDraft, *, as_of: datetime | None = None) -> Outcome[ReadBack]:
         """Return which lines stand under the charge's reference."""
         try:
             lines = plan_lines(replace(draft, only=None), needs_codes=False)

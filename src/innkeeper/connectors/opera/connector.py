@@ -68,7 +68,7 @@ class OperaConnector:
         self._wire = wire_options or Wire()
         self._client = OperaClient(settings, self._wire)
         self._hotel = settings.property_code
-        self._journal = Journal(self._client, self._hotel)
+        self._journal = Journal(self._client, self._hotel, self._wire.clock)
         self._hotel_facts = HotelFacts(self._client, settings)
         self._room_types = RoomTypes(self._client, self._hotel, self._wire.clock)
         self._day: date | None = None
@@ -100,6 +100,7 @@ class OperaConnector:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._room_types.aclose()
+        await self._journal.aclose()
         await self._client.aclose()
 
     # looking up ----------------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class OperaConnector:
 
     # reading back --------------------------------------------------------------------------------------------------
 
-    async def find_charge(self, draft: ChargeDraft) -> Outcome[ReadBack]:
+    async def find_charge(self, draft: ChargeDraft, *, as_of: datetime | None = None) -> Outcome[ReadBack]:
         """Compare all postings of the guest, then all of the hotel with these codes, with the lines of the draft.
 
         Nothing is filtered by reference on OPERA's side: it pads references, so that a filter could miss what is there.
@@ -237,7 +238,7 @@ class OperaConnector:
         draft = replace(draft, only=None)
         try:
             lines = plan_lines(draft)
-            rows = await self._of_charge(draft, lines)
+            rows = await self._of_charge(draft, lines, as_of)
         except InnkeeperError as error:
             return refused_by_us(error)
         except CallFailed as failure:
@@ -251,10 +252,12 @@ class OperaConnector:
             read = replace(read, surplus=tuple(one for one in read.surplus if one.transaction_id in standing))
         return Done(read)
 
-    async def _of_charge(self, draft: ChargeDraft | VoidDraft, lines: Sequence[Line]) -> list[wire.PostingRow]:
+    async def _of_charge(
+        self, draft: ChargeDraft | VoidDraft, lines: Sequence[Line], as_of: datetime | None = None
+    ) -> list[wire.PostingRow]:
         today = self._wire.clock().date()
         windows = mapper.search_windows(draft.sold_at.date(), today, await self._open_day())
-        return await self._journal.of_charge(draft.reference, draft.reservation_id, lines, windows)
+        return await self._journal.of_charge(draft.reference, draft.reservation_id, lines, windows, as_of)
 
     async def postings(self, business_date: date, codes: Collection[str] = ()) -> Outcome[Sequence[PostedLine]]:
         """Return the charges and reversals of a business date from `financialPostings`, all pages."""

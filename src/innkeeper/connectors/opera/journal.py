@@ -1,25 +1,50 @@
 """Finds postings in OPERA Cloud's books: a guest's, the hotel's, and those of one charge wherever they were routed."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from innkeeper.connectors.failures import CallFailed, read_outcome
 from innkeeper.connectors.opera import mapper, wire
 from innkeeper.connectors.opera.client import OperaClient, Page
 from innkeeper.connectors.opera.errors import POLICY
-from innkeeper.connectors.rest import Query
+from innkeeper.connectors.rest import Clock, Query
 from innkeeper.domain.charge import ChargeLine, PostedLine, restored_reference, void_reference
 from innkeeper.domain.charge_lines import covers
 from innkeeper.domain.outcome import Later
 
+Rows = list[wire.PostingRow]
+
+#: For so long a reading serves everybody whose charge cannot have changed since it began.
+_SERVES = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is being read, or was read a moment ago."""
+
+    begun_at: datetime
+    rows: asyncio.Task[Rows]
+
+    def serves(self, as_of: datetime, now: datetime) -> bool:
+        failed = self.rows.done() and (self.rows.cancelled() or self.rows.exception() is not None)
+        return not failed and self.begun_at >= max(as_of, now - _SERVES)
+
 
 class Journal:
-    """Reads postings. Raises CallFailed. Nothing is ever filtered by reference on OPERA's side, see the README."""
+    """Reads postings. Raises CallFailed. Nothing is ever filtered by reference on OPERA's side, see the README.
 
-    def __init__(self, client: OperaClient, hotel: str) -> None:
+    After an outage many charges are looked for in the same books, which have thousands of rows: what is read for one
+    serves the others, as far as its age allows.
+    """
+
+    def __init__(self, client: OperaClient, hotel: str, clock: Clock) -> None:
         self._client = client
         self._hotel = hotel
+        self._clock = clock
+        self._readings: dict[Hashable, _Reading] = {}
 
     async def of_guest(self, reservation_id: str, start: date, end: date) -> list[wire.PostingRow]:
         """Return the postings on a guest's bill in at most 30 days (getGuestsTransactions)."""
@@ -49,25 +74,64 @@ class Journal:
         reservation_id: str,
         lines: Sequence[ChargeLine | PostedLine],
         windows: Sequence[tuple[date, date]],
+        as_of: datetime | None = None,
     ) -> list[wire.PostingRow]:
-        """Return the rows of a charge, of its reversal and of what was put back: the guest's, else the hotel's too."""
+        """Return the rows of a charge, of its reversal and of what was put back: the guest's, else the hotel's too.
+
+        They are as they were at `as_of` or later; None reads them now.
+        """
         references = {reference, void_reference(reference), restored_reference(reference)}
         found: list[wire.PostingRow] = []
         for start, end in windows:
             try:
-                rows = await self.of_guest(reservation_id, start, end)
+                rows = await self._read(self.of_guest, (reservation_id, start, end), as_of)
             except CallFailed as failure:
                 if isinstance(read_outcome(failure, POLICY), Later):
                     raise
                 break  # not allowed to us, or the bill is gone: the hotel's journal holds the same lines
             found += [row for row in rows if row.reference in references]
-        codes = sorted({line.code for line in lines if line.code})
+        codes = tuple(sorted({line.code for line in lines if line.code}))
         for start, end in windows:
             charged = [mapper.posted_line(row, "") for row in mapper.unique(found) if row.reference == reference]
             if covers(lines, charged):
                 break
-            found += [row for row in await self.of_hotel(start, end, codes) if row.reference in references]
+            rows = await self._read(self.of_hotel, (start, end, codes), as_of)
+            found += [row for row in rows if row.reference in references]
         return mapper.unique(found)
+
+    async def _read(
+        self, read: Callable[..., Coroutine[Any, Any, Rows]], what: tuple[Any, ...], as_of: datetime | None
+    ) -> Rows:
+        """Return what a reading that began at `as_of` or later has found; a new one goes on when its asker gives up."""
+        if as_of is None:
+            return await read(*what)
+        key, now = (read.__name__, *what), self._clock()
+        known = self._readings.get(key)
+        if known is None or not known.serves(as_of, now):
+            known = _Reading(now, asyncio.create_task(read(*what)))
+            self._readings[key] = known
+            known.rows.add_done_callback(_heard)
+            asyncio.get_running_loop().call_later(_SERVES.total_seconds(), self._drop, key, known)
+        return await asyncio.shield(known.rows)
+
+    def _drop(self, key: Hashable, reading: _Reading) -> None:
+        if self._readings.get(key) is reading:
+            del self._readings[key]
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        running = [reading.rows for reading in self._readings.values() if not reading.rows.done()]
+        self._readings.clear()
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+
+def _heard(task: asyncio.Task[Rows]) -> None:
+    """Take note of a failure, which those who wait for the reading get; there may be nobody left."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _between(start: date, end: date) -> Query:
