@@ -1,6 +1,5 @@
 """Settles what is open about a charge: asks before anything is sent again, and sends only what is missing."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,6 @@ from innkeeper.room_charge import doubles, excesses, lookup, policy, posting, st
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.drafts import charge_draft
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
-
-#: How old the books may be in which a charge is looked for that may come yet.
-_RECENT = timedelta(seconds=5)
 
 
 async def step(link: Link, charge_id: UUID) -> RoomCharge | None:
@@ -70,8 +66,8 @@ async def settle_doubt(link: Link, row: RoomCharge) -> RoomCharge:
         return await steps.conclude(link, row, None, states.waits_for_person, waits_for_person=True)
     asked_at = link.now()
     settled = row.settles_at is None or asked_at >= row.settles_at
-    # settled, nothing of it can come any more; before that, what is there is looked for and nothing is concluded
-    as_of = row.settles_at if settled else asked_at - _RECENT
+    # settled, nothing of it can come any more; before that, what is there is looked for and nothing else concluded
+    as_of = row.settles_at if settled else row.sent_at
     heard = await steps.ask(link, "find", link.connector.find_charge(charge_draft(row), as_of=as_of))
     match heard.outcome:
         case Done(value=read):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from innkeeper.connectors.failures import CallFailed, read_outcome
@@ -17,20 +18,22 @@ from innkeeper.domain.outcome import Later
 
 Rows = list[wire.PostingRow]
 
-#: For so long a reading serves everybody whose charge cannot have changed since it began.
+#: For so long after its end a reading serves everybody whose charge cannot have changed since it began.
 _SERVES = timedelta(seconds=20)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
     """What is being read, or was read a moment ago."""
 
     begun_at: datetime
     rows: asyncio.Task[Rows]
+    ended_at: datetime | None = None
 
     def serves(self, as_of: datetime, now: datetime) -> bool:
         failed = self.rows.done() and (self.rows.cancelled() or self.rows.exception() is not None)
-        return not failed and self.begun_at >= max(as_of, now - _SERVES)
+        recent = self.ended_at is None or now - self.ended_at <= _SERVES
+        return not failed and recent and self.begun_at > as_of
 
 
 class Journal:
@@ -78,7 +81,7 @@ class Journal:
     ) -> list[wire.PostingRow]:
         """Return the rows of a charge, of its reversal and of what was put back: the guest's, else the hotel's too.
 
-        They are as they were at `as_of` or later; None reads them now.
+        They are as they were at some moment after `as_of`; None reads them now.
         """
         references = {reference, void_reference(reference), restored_reference(reference)}
         found: list[wire.PostingRow] = []
@@ -102,7 +105,10 @@ class Journal:
     async def _read(
         self, read: Callable[..., Coroutine[Any, Any, Rows]], what: tuple[Any, ...], as_of: datetime | None
     ) -> Rows:
-        """Return what a reading that began at `as_of` or later has found; a new one goes on when its asker gives up."""
+        """Return what a reading that began after `as_of` has found; a new one goes on when its asker gives up.
+
+        In a hotel with thousands of postings a day it may take longer than one charge waits for it.
+        """
         if as_of is None:
             return await read(*what)
         key, now = (read.__name__, *what), self._clock()
@@ -110,9 +116,14 @@ class Journal:
         if known is None or not known.serves(as_of, now):
             known = _Reading(now, asyncio.create_task(read(*what)))
             self._readings[key] = known
-            known.rows.add_done_callback(_heard)
-            asyncio.get_running_loop().call_later(_SERVES.total_seconds(), self._drop, key, known)
+            known.rows.add_done_callback(partial(self._ended, key, known))
         return await asyncio.shield(known.rows)
+
+    def _ended(self, key: Hashable, reading: _Reading, task: asyncio.Task[Rows]) -> None:
+        reading.ended_at = self._clock()
+        if not task.cancelled():
+            task.exception()  # those who wait get it; there may be nobody left
+        asyncio.get_running_loop().call_later(_SERVES.total_seconds(), self._drop, key, reading)
 
     def _drop(self, key: Hashable, reading: _Reading) -> None:
         if self._readings.get(key) is reading:
@@ -126,12 +137,6 @@ class Journal:
             task.cancel()
         if running:
             await asyncio.wait(running)
-
-
-def _heard(task: asyncio.Task[Rows]) -> None:
-    """Take note of a failure, which those who wait for the reading get; there may be nobody left."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _between(start: date, end: date) -> Query:

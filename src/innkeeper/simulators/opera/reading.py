@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -27,6 +28,7 @@ def transactions(state: HotelState, request: Request) -> dict[str, Any] | None:
     if not wanted:
         raise bad_query("reservationList is required")
     first, last = _days(request, date.min, date.max)
+    asked, generates = _asked(request), request.flag("includeGenerates")
     information = []
     for reservation_id in wanted:
         reservation = state.reservations.get(reservation_id)
@@ -35,9 +37,7 @@ def transactions(state: HotelState, request: Request) -> dict[str, Any] | None:
         rows = [
             posting
             for posting in state.postings_of(reservation_id)
-            if first <= posting.revenue_date <= last
-            and _alike(posting, request)
-            and (request.flag("includeGenerates") or posting.generated_by is None)
+            if first <= posting.revenue_date <= last and asked(posting) and (generates or posting.generated_by is None)
         ]
         if rows:
             information.append(folio_information(state, reservation, rows, with_postings=True))
@@ -51,11 +51,11 @@ def journal(state: HotelState, request: Request) -> dict[str, Any] | None:
         "referenceNumberWildCard", "checkNumberWildCard",
     )  # fmt: skip
     first, last = _days(request, state.business_date, state.business_date)
-    codes, rooms = request.many("filterTransactionCode"), request.many("filterRoomNumber")
+    asked, codes, rooms = _asked(request), request.many("filterTransactionCode"), request.many("filterRoomNumber")
     rows = [
         posting
         for posting in state.postings_between(first, last)
-        if (not codes or posting.code in codes) and (not rooms or posting.room in rooms) and _alike(posting, request)
+        if (not codes or posting.code in codes) and (not rooms or posting.room in rooms) and asked(posting)
     ]
     part, paging = page(rows, request, default=20, most=state.page_limit)
     if not part:
@@ -78,19 +78,26 @@ def _days(request: Request, first: date, last: date) -> tuple[date, date]:
     return start, end
 
 
-def _alike(posting: Posting, request: Request) -> bool:
-    """Whether the wild cards and the cashier fit. The stored reference has its blank: an exact one does not fit it."""
+def _asked(request: Request) -> Callable[[Posting], bool]:
+    """Return whether the wild cards and the cashier fit a posting; a journal of thousands of rows is read in pages.
+
+    The stored reference has its blank: an exact one does not fit it.
+    """
     cashier = request.one("cashierId")
-    return (
-        _wild(posting.reference, request.one("referenceNumberWildCard"))
-        and _wild(posting.check_no, request.one("checkNumberWildCard"))
-        and _wild(posting.code, request.one("trxCodeWildCard"))
+    names = ("referenceNumberWildCard", "checkNumberWildCard", "trxCodeWildCard")
+    reference, check_no, code = (_pattern(request.one(name)) for name in names)
+    if cashier is reference is check_no is code is None:
+        return lambda _: True
+    return lambda posting: (
+        (reference is None or fnmatchcase(posting.reference, reference))
+        and (check_no is None or fnmatchcase(posting.check_no, check_no))
+        and (code is None or fnmatchcase(posting.code, code))
         and (cashier is None or cashier == str(posting.cashier_id))
     )
 
 
-def _wild(value: str, pattern: str | None) -> bool:
-    return pattern is None or fnmatchcase(value, pattern.replace("%", "*"))
+def _pattern(wild_card: str | None) -> str | None:
+    return None if wild_card is None else wild_card.replace("%", "*")
 
 
 def folio(state: HotelState, request: Request, reservation_id: str) -> dict[str, Any] | None:
@@ -122,7 +129,8 @@ def posting_summary(state: HotelState, request: Request) -> dict[str, Any] | Non
         "postingSummaryType",
     )  # fmt: skip
     day = request.day("postingDate") or state.business_date
-    rows = [p for p in state.postings_between(day, day) if not p.payment and _alike(p, request)]
+    asked = _asked(request)
+    rows = [p for p in state.postings_between(day, day) if not p.payment and asked(p)]
     if request.flag("checkPostings"):
         rows = [posting for posting in rows if posting.check_no]
     if not rows:
