@@ -1,18 +1,34 @@
-"""Thousands of days of room charge with faults and deaths: the books balance to the cent after each."""
+"""Thousands of days of room charge with faults and deaths: the books balance to the cent after each.
+
+``CHAOS_DAYS`` says how many (2,000 when unset), ``INNKEEPER_CHAOS_SEED`` repeats a run.
+"""
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 
-from tests.room_charge.histories import History, Stage, histories, run
+from tests.chaos.telling import tell_all
+from tests.room_charge.histories import Stage, histories, run
 from tests.room_charge.test_histories import CELLS, kill_everywhere
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(0)]
 
 DAYS = int(os.environ.get("CHAOS_DAYS", "2000"))
+
+
+@contextmanager
+def _days() -> Iterator[tuple[SearchStrategy[Any], Callable[[Any], int]]]:
+    stage = Stage()
+    with asyncio.Runner() as runner:
+        try:
+            yield histories(25), lambda history: run(history, stage, runner)
+        finally:
+            stage.remove()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +51,5 @@ def test_process_killed_at_any_time_neither_doubles_nor_loses(
     assert kill_everywhere(pms, point, range(10), stage, runner) > 0
 
 
-@settings(max_examples=DAYS, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
-@given(history=histories(25))
-def test_books_balance_in_thousands_of_days(history: History, stage: Stage, runner: asyncio.Runner) -> None:
-    run(history, stage, runner)
+def test_books_balance_in_thousands_of_days() -> None:
+    tell_all(_days, "days of room charge", DAYS)
