@@ -316,6 +316,23 @@ async def test_what_was_read_before_a_charge_settled_proves_nothing_about_it(sta
         assert done(await connector.find_charge(late)).complete, "asked for as it is now"
 
 
+async def test_there_is_one_reading_at_a_time_however_many_ask(state: HotelState, clock: Clock) -> None:
+    async with in_process(state, {"clock": clock}) as (connector, app):
+        done(await connector.find_charge(draft(), as_of=clock() - timedelta(seconds=1)))  # signs in
+        clock.turn(seconds=30)
+        app.dial.set(slow=1.0)
+        made = connector.requests_made
+        askers = []
+        for n in range(10):  # each settled a moment later than the one before, while the first reading is under way
+            clock.turn(seconds=1)
+            settled_at = clock() - timedelta(milliseconds=1)
+            askers.append(asyncio.create_task(connector.find_charge(draft(reference=f"POS-{n}"), as_of=settled_at)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert all(done(read).nothing for read in await asyncio.gather(*askers))
+        assert connector.requests_made - made <= 4, "two readings, each of the bill and of the journal"
+
+
 async def test_a_reading_is_not_believed_for_long_and_a_failed_one_not_at_all(state: HotelState, clock: Clock) -> None:
     settled_at = clock()
     async with in_process(state, {"clock": clock}) as (connector, app):

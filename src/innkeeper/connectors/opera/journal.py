@@ -48,6 +48,8 @@ class Journal:
         self._hotel = hotel
         self._clock = clock
         self._readings: dict[Hashable, _Reading] = {}
+        #: All codes that a charge was looked for under, so that one reading serves every outlet.
+        self._codes: set[str] = set()
 
     async def of_guest(self, reservation_id: str, start: date, end: date) -> list[wire.PostingRow]:
         """Return the postings on a guest's bill in at most 30 days (getGuestsTransactions)."""
@@ -93,28 +95,35 @@ class Journal:
                     raise
                 break  # not allowed to us, or the bill is gone: the hotel's journal holds the same lines
             found += [row for row in rows if row.reference in references]
-        codes = tuple(sorted({line.code for line in lines if line.code}))
+        codes = {line.code for line in lines if line.code}
+        if as_of is not None:
+            self._codes |= codes
+            codes = self._codes
         for start, end in windows:
             charged = [mapper.posted_line(row, "") for row in mapper.unique(found) if row.reference == reference]
             if covers(lines, charged):
                 break
-            rows = await self._read(self.of_hotel, (start, end, codes), as_of)
+            rows = await self._read(self.of_hotel, (start, end, tuple(sorted(codes))), as_of)
             found += [row for row in rows if row.reference in references]
         return mapper.unique(found)
 
     async def _read(
         self, read: Callable[..., Coroutine[Any, Any, Rows]], what: tuple[Any, ...], as_of: datetime | None
     ) -> Rows:
-        """Return what a reading that began after `as_of` has found; a new one goes on when its asker gives up.
+        """Return what a reading that began after `as_of` has found; there is one of a kind at a time.
 
-        In a hotel with thousands of postings a day it may take longer than one charge waits for it.
+        It goes on when its asker gives up: in a hotel with thousands of postings a day it may take longer than one
+        charge waits for it, and serves those who ask later.
         """
         if as_of is None:
             return await read(*what)
-        key, now = (read.__name__, *what), self._clock()
+        key = (read.__name__, *what)
         known = self._readings.get(key)
-        if known is None or not known.serves(as_of, now):
-            known = _Reading(now, asyncio.create_task(read(*what)))
+        while known is not None and not known.rows.done() and known.begun_at <= as_of:
+            await asyncio.wait([known.rows])
+            known = self._readings.get(key)
+        if known is None or not known.serves(as_of, self._clock()):
+            known = _Reading(self._clock(), asyncio.create_task(read(*what)))
             self._readings[key] = known
             known.rows.add_done_callback(partial(self._ended, key, known))
         return await asyncio.shield(known.rows)
