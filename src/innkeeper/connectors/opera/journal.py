@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from innkeeper.connectors.failures import CallFailed, read_outcome
@@ -22,7 +21,7 @@ Rows = list[wire.PostingRow]
 _SERVES = timedelta(seconds=20)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Reading:
     """What is being read, or was read a moment ago."""
 
@@ -47,7 +46,8 @@ class Journal:
         self._client = client
         self._hotel = hotel
         self._clock = clock
-        self._readings: dict[Hashable, _Reading] = {}
+        #: By what is read: the reading that ended last, as long as it serves, and the one under way.
+        self._readings: dict[Hashable, list[_Reading]] = {}
         #: All codes that a charge was looked for under, so that one reading serves every outlet.
         self._codes: set[str] = set()
 
@@ -118,29 +118,39 @@ class Journal:
         if as_of is None:
             return await read(*what)
         key = (read.__name__, *what)
-        known = self._readings.get(key)
-        while known is not None and not known.rows.done() and known.begun_at <= as_of:
-            await asyncio.wait([known.rows])
-            known = self._readings.get(key)
-        if known is None or not known.serves(as_of, self._clock()):
-            known = _Reading(self._clock(), asyncio.create_task(read(*what)))
-            self._readings[key] = known
-            known.rows.add_done_callback(partial(self._ended, key, known))
-        return await asyncio.shield(known.rows)
+        readings = self._readings.setdefault(key, [])
+        while not (serving := [one for one in readings if one.serves(as_of, self._clock())]):
+            running = [one.rows for one in readings if not one.rows.done()]
+            if not running:
+                serving = [self._begin(key, read(*what))]
+                break
+            await asyncio.wait(running)
+        return await asyncio.shield(serving[0].rows)
 
-    def _ended(self, key: Hashable, reading: _Reading, task: asyncio.Task[Rows]) -> None:
-        reading.ended_at = self._clock()
-        if not task.cancelled():
-            task.exception()  # those who wait get it; there may be nobody left
-        asyncio.get_running_loop().call_later(_SERVES.total_seconds(), self._drop, key, reading)
+    def _begin(self, key: Hashable, reading: Coroutine[Any, Any, Rows]) -> _Reading:
+        begun = _Reading(self._clock(), asyncio.create_task(reading))
+        readings = self._readings.setdefault(key, [])
+        readings.append(begun)
 
-    def _drop(self, key: Hashable, reading: _Reading) -> None:
-        if self._readings.get(key) is reading:
-            del self._readings[key]
+        def ended(task: asyncio.Task[Rows]) -> None:
+            begun.ended_at = self._clock()
+            if not task.cancelled():
+                task.exception()  # those who wait get it; there may be nobody left
+            readings[:] = [one for one in readings if one is begun or not one.rows.done()]
+            asyncio.get_running_loop().call_later(_SERVES.total_seconds(), drop)
+
+        def drop() -> None:
+            if begun in readings:
+                readings.remove(begun)
+            if not readings:
+                self._readings.pop(key, None)
+
+        begun.rows.add_done_callback(ended)
+        return begun
 
     async def aclose(self) -> None:
         """Stop reading."""
-        running = [reading.rows for reading in self._readings.values() if not reading.rows.done()]
+        running = [one.rows for readings in self._readings.values() for one in readings if not one.rows.done()]
         self._readings.clear()
         for task in running:
             task.cancel()
