@@ -98,7 +98,7 @@ async def test_screens_and_calls_of_a_browser_follow_the_chosen_property(inn: In
         assert (await client.get("/api/property")).json()["name"] == "Harbour House"
         page = (await client.get("/house/rooms", headers={"Accept": "text/html"})).text
         assert '<span class="brand-name">Harbour House</span>' in page
-        assert f'<option value="{second}" selected>' in page
+        assert f'name="property_id" value="{second}" aria-current="true">Harbour House</button>' in page
         headers = {"X-Property-Id": str(DEFAULT_PROPERTY)}
         assert (await client.get("/api/property", headers=headers)).json()["name"] == "Hotel Miramar"
 
