@@ -255,6 +255,26 @@ def journal(*postings: dict[str, Any]) -> httpx2.MockTransport:
     return httpx2.MockTransport(answer)
 
 
+async def test_a_day_of_many_thousands_of_postings_is_read_to_its_end(clock: Clock) -> None:
+    """5,000 charges of three lines are 300 pages of OPERA's fifty rows."""
+    one = {"transactionCode": "2000", "postedAmount": {"amount": "87.50", "currencyCode": "USD"}}
+    every = [{**one, "reference": f"POS-{n}", "transactionNo": n} for n in range(1, 15_001)]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.startswith("/oauth"):
+            return httpx2.Response(200, json={"access_token": "t"})
+        if not request.url.path.endswith("/financialPostings"):
+            return httpx2.Response(204)
+        offset, limit = int(request.url.params.get("offset", 0)), int(request.url.params["limit"])
+        page = every[offset : offset + limit]
+        more = {"hasMore": offset + limit < len(every), "offset": offset, "limit": limit, "totalResults": len(every)}
+        return httpx2.Response(200, json={"journalPostings": {"postings": page}, **more})
+
+    async with in_process(wire={"transport": httpx2.MockTransport(answer), "clock": clock}) as (connector, _):
+        assert done(await connector.find_charge(draft())).nothing
+        assert len(done(await connector.postings(clock().date()))) == len(every)
+
+
 async def test_line_that_cannot_be_read_is_never_taken_for_absent(clock: Clock) -> None:
     strange = {"reference": "POS-TXN-78451 ", "transactionCode": "2000"}
     async with in_process(wire={"transport": journal(strange), "clock": clock}) as (connector, _):

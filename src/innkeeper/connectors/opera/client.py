@@ -22,8 +22,8 @@ _REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: Oracle asks to renew a token of 60 minutes at about 50 and not more often.
 _RENEW_SHARE = 5 / 6
 _DEFAULT_LIFE = 3600.0
-#: Pages after which a list is taken for endless; 10,000 rows.
-_MAX_PAGES = 200
+#: Pages after which a list is taken for endless; 100,000 rows, more than a hotel's day has.
+_MAX_PAGES = 2_000
 
 
 #: The rows of one page, and what says whether there are more.
