@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from innkeeper.channel_sync import ari_work, repository, room_types, settings
+from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.storage.database import Database
 from tests.channel_sync.selling import (
     NIGHTS,
@@ -60,13 +62,17 @@ async def test_blocks_and_prices_go_with_the_mapping_and_those_of_others_stay(se
     state = selling.shop.state
     held = shop_free(selling, SUITE)
     stranger = foreign_rule(selling, 400, 402, product=DOUBLE)
-    assert ours_there(selling, DOUBLE) > 0
+    standing = ours_there(selling, DOUBLE)
+    assert standing > 0
     await unmap(selling, DOUBLE)
     await selling.work()
     assert shop_free(selling, DOUBLE) == [3] * NIGHTS
     assert (ours_there(selling, DOUBLE), stranger in state.feature_prices) == (0, True)
     assert shop_free(selling, SUITE) == held
     assert {row.qloapps_product_id for row in await blocks(selling)} == {SUITE}
+    async with selling.database.read() as session:
+        logged = list(await session.scalars(select(SyncLog).where(SyncLog.operation == "delete")))
+    assert sorted(row.entity_type for row in logged) == ["block", *["room_type"] * standing]
 
 
 @pytest.mark.parametrize("fault", ["error_after", "drop_before", "error_before", "truncate"])

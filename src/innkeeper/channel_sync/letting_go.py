@@ -8,7 +8,8 @@ from innkeeper.channel_sync import ari_repository
 from innkeeper.channel_sync.availability_out import LOOKS
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import block_log, milliseconds_since
-from innkeeper.domain.channel import ChannelBlock
+from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.domain.channel import ChannelBlock, RateRule
 from innkeeper.domain.outcome import Done, Outcome, Unknown
 from innkeeper.house import properties
 
@@ -27,7 +28,7 @@ async def let_go(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any
     if product_id in {product for _, product in pairs}:
         return Done("it is sent there again")
     if link.config.sync_rates:
-        outcome = await _delete_rules(link, product_id)
+        outcome = await _delete_rules(link, product_id, room_type_id)
         if not isinstance(outcome, Done):
             return outcome
     if link.config.sync_availability:
@@ -35,16 +36,37 @@ async def let_go(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any
     return Done("nothing of it stands there")
 
 
-async def _delete_rules(link: Link, product_id: int) -> Outcome[Any]:
+async def _delete_rules(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any]:
     answer = await link.connector.rate_rules([product_id])
     if not isinstance(answer, Done):
         return answer
     for rule in answer.value:
         if rule.ours and rule.room_type_id == product_id:
+            begun = perf_counter()
             deleted = await link.connector.delete_rate(rule.rule_id)
             if not isinstance(deleted, Done):
                 return deleted
+            async with link.database.write() as tx:
+                tx.session.add(_rule_log(link, room_type_id, rule, milliseconds_since(begun)))
     return Done(None)
+
+
+def _rule_log(link: Link, room_type_id: UUID, rule: RateRule, milliseconds: int) -> SyncLog:
+    return SyncLog(
+        property_id=link.property_id,
+        sync_type="qloapps_rates_outbound",
+        direction="outbound",
+        entity_type="room_type",
+        local_entity_id=room_type_id,
+        qloapps_entity_id=rule.room_type_id,
+        operation="delete",
+        success=True,
+        duration_ms=milliseconds,
+        request_data={
+            "room_type_id": rule.room_type_id,
+            "changes": [["delete", rule.rule_id, rule.first.isoformat(), rule.last.isoformat(), f"{rule.net:f}"]],
+        },
+    )
 
 
 async def _release_blocks(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any]:
