@@ -5,7 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
+from innkeeper.connectors.house import HouseConnector
+from innkeeper.domain.charge import PmsCode
+from innkeeper.domain.outcome import Later
+from innkeeper.room_charge import posting, repository
+from innkeeper.room_charge.schemas import PostIn
 from tests.room_charge.world import World
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +90,33 @@ async def test_house_charge_stands_on_the_house_s_folio(inn: World) -> None:
     answer = await inn.post()
     assert answer.status_code == 201, answer.text
     assert answer.json()["folio_balance"] is None, "a server is not shown the folio"
+    assert await inn.house_folio() == {answer.json()["reference"]: Decimal("105.00")}
+
+
+async def test_house_charge_and_its_lines_are_one_transaction(inn: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def power_cut(*_: object) -> None:
+        raise RuntimeError("the power is cut just before the commit")
+
+    body = inn.body()
+    with monkeypatch.context() as cut:
+        cut.setattr(repository, "add_attempt", power_cut)
+        with pytest.raises(RuntimeError):
+            await posting.post(await inn.link(), Caller.system(), PostIn.model_validate(body).order("EUR", inn.clock()))
+    assert (await inn.charges(), await inn.house_folio()) == ([], {})
+    answer = await inn.post(body)
+    assert answer.status_code == 201, answer.text
+    assert await inn.house_folio() == {answer.json()["reference"]: Decimal("105.00")}
+
+
+async def test_books_that_do_not_answer_at_once_are_asked_as_any_other_pms(
+    inn: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Later:
+        return Later("The data base does not answer.", code=PmsCode.CONNECTION_FAILED)
+
+    monkeypatch.setattr(HouseConnector, "charge_within", away)
+    answer = await inn.post()
+    assert (answer.status_code, answer.json()["posting_status"]) == (201, "posted"), answer.text
     assert await inn.house_folio() == {answer.json()["reference"]: Decimal("105.00")}
 
 

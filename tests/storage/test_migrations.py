@@ -79,21 +79,21 @@ async def test_every_trigger_is_that_of_the_tables(empty: Database) -> None:
         if empty.is_sqlite
         else "SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
     )
-    async with empty.engine.connect() as connection:
-        found = (await connection.execute(text(made))).scalars().all()
+    async with empty.look() as plain:
+        found = (await plain.scalars(text(made))).all()
     assert len(found) == (4 if empty.is_sqlite else 2)
     assert [one for one in found if not any(one in statement for statement in wanted)] == []
 
 
 async def test_upgrading_twice_changes_nothing_and_keeps_rows(empty: Database) -> None:
     await migrate.upgrade(empty)
-    async with empty.engine.begin() as connection:
-        await connection.execute(
+    async with empty.write() as tx:
+        await tx.plain.execute(
             text("INSERT INTO leases (name, holder, until, fence) VALUES ('a', 'b', '2030-01-01 00:00:00', 1)")
         )
     await migrate.upgrade(empty)
-    async with empty.engine.connect() as connection:
-        assert (await connection.execute(text("SELECT count(*) FROM leases"))).scalar_one() == 1
+    async with empty.look() as plain:
+        assert await plain.scalar(text("SELECT count(*) FROM leases")) == 1
     assert await migrate.problem(empty) is None
 
 
@@ -103,8 +103,8 @@ async def test_an_empty_data_base_is_told_as_a_problem(empty: Database) -> None:
 
 async def test_a_data_base_of_a_newer_release_is_refused(empty: Database) -> None:
     await migrate.upgrade(empty)
-    async with empty.engine.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    async with empty.write() as tx:
+        await tx.plain.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(migrate.SchemaNewer):
         await migrate.upgrade(empty)
 

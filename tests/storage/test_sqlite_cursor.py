@@ -1,6 +1,7 @@
 """Statements that run where they are asked for answer as those of the driver do."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable
 from typing import Any
 
@@ -121,4 +122,21 @@ async def test_readers_see_one_state_until_they_end(opened: Database) -> None:
         assert await reader.scalar(text("SELECT count(*) FROM plain")) == 0
     async with opened.read() as reader:
         assert await reader.scalar(text("SELECT count(*) FROM plain")) == 1
+    await opened.aclose()
+
+
+async def test_a_writer_waits_for_another_process_while_others_are_served(opened: Database) -> None:
+    async def write() -> None:
+        async with opened.write() as tx:
+            await tx.plain.execute(text("INSERT INTO plain (word) VALUES ('waited')"))
+
+    await write()  # the connection is there by now
+    other = sqlite3.connect(opened.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("DELETE FROM plain")
+    asyncio.get_running_loop().call_later(0.2, other.commit)
+    assert await turns_while(write()) > 50
+    async with opened.look() as plain:
+        assert (await plain.scalars(text("SELECT word FROM plain"))).all() == ["waited"]
+    other.close()
     await opened.aclose()

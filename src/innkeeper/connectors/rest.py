@@ -31,7 +31,7 @@ Sleep = Callable[[float], Awaitable[None]]
 Query = Sequence[tuple[str, str]]
 
 #: Pools of connections, and how many connections each of them may open.
-_POOLS, _EACH = 8, 8
+_POOLS, _EACH = 16, 4
 
 #: Failures that say that the other side as a whole is not well, as opposed to one request.
 _ILL = frozenset({"CONNECTION_FAILED", "TIMEOUT", "LINE_DROPPED", "GATEWAY", "MAINTENANCE"})

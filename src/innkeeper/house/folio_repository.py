@@ -24,6 +24,7 @@ from innkeeper.house.tables import (
     Reservation,
     ReservationRoom,
 )
+from innkeeper.storage.database import Plain
 
 
 class Bill(NamedTuple):
@@ -38,6 +39,9 @@ class Bill(NamedTuple):
     words: frozenset[str]
 
 
+_FOLIOS, _LINES = cast_type(Table, Folio.__table__), cast_type(Table, FolioLine.__table__)
+
+#: What a charge needs runs as plain statements, since a waiter waits for it.
 _BILL = (
     select(
         Reservation.id,
@@ -55,9 +59,9 @@ _BILL = (
 )
 
 
-async def locked_bill(session: AsyncSession, property_id: UUID, reservation_id: UUID) -> Bill | None:
+async def locked_bill(plain: Plain, property_id: UUID, reservation_id: UUID) -> Bill | None:
     """Return what a charge must know of a reservation, which is held until the transaction ends."""
-    rows = (await session.execute(_BILL, {"property": property_id, "reservation": reservation_id})).all()
+    rows = (await plain.execute(_BILL, {"property": property_id, "reservation": reservation_id})).all()
     if not rows:
         return None
     one = rows[0]
@@ -65,43 +69,38 @@ async def locked_bill(session: AsyncSession, property_id: UUID, reservation_id: 
     return Bill(one.id, one.confirmation, one.status, one.check_out, one.currency, one.business_date, words)
 
 
-_LINES_OF = select(FolioLine).where(
-    FolioLine.property_id == bindparam("property"), FolioLine.reference.in_(bindparam("references", expanding=True))
+_LINES_OF = select(_LINES).where(
+    _LINES.c.property_id == bindparam("property"), _LINES.c.reference.in_(bindparam("references", expanding=True))
 )
 
 
-async def lines_by_references(
-    session: AsyncSession, property_id: UUID, references: Sequence[str]
-) -> dict[str, FolioLine]:
-    """Return the lines that stand for these references."""
-    found = await session.scalars(_LINES_OF, {"property": property_id, "references": list(references)})
-    return {line.reference or "": line for line in found}
+async def lines_by_references(plain: Plain, property_id: UUID, references: Sequence[str]) -> dict[str, FolioLine]:
+    """Return the lines that stand for these references, as objects that no transaction watches."""
+    found = await plain.execute(_LINES_OF, {"property": property_id, "references": list(references)})
+    return {row.reference: FolioLine(**row._mapping) for row in found}
 
 
 _OWE_MORE = (
-    update(Folio)
-    .where(Folio.reservation_id == bindparam("reservation"), Folio.closed_at.is_(None))
-    .values(balance=Folio.balance + bindparam("amount"), updated_at=bindparam("now"))
-    .returning(Folio.id, Folio.balance)
-    .execution_options(synchronize_session=False)
+    update(_FOLIOS)
+    .where(_FOLIOS.c.reservation_id == bindparam("reservation"), _FOLIOS.c.closed_at.is_(None))
+    .values(balance=_FOLIOS.c.balance + bindparam("amount"), updated_at=bindparam("now"))
+    .returning(_FOLIOS.c.id, _FOLIOS.c.balance)
 )
 
 
-async def owe_more(
-    session: AsyncSession, reservation_id: UUID, amount: Decimal, now: datetime
-) -> tuple[UUID, Decimal] | None:
+async def owe_more(plain: Plain, reservation_id: UUID, amount: Decimal, now: datetime) -> tuple[UUID, Decimal] | None:
     """Raise the balance of an open folio, which is held by it; return its id and balance, None where none is open."""
     values = {"reservation": reservation_id, "amount": amount, "now": now}
-    row = (await session.execute(_OWE_MORE, values)).one_or_none()
+    row = (await plain.execute(_OWE_MORE, values)).one_or_none()
     return (row.id, row.balance) if row is not None else None
 
 
-async def add_lines(session: AsyncSession, lines: Sequence[dict[str, Any]]) -> None:
+async def add_lines(plain: Plain, lines: Sequence[dict[str, Any]]) -> None:
     """Write new folio lines as they are, past the unit of work."""
-    await session.execute(_ADD_LINES, lines)
+    await plain.execute(_ADD_LINES, lines)
 
 
-_ADD_LINES = insert(cast_type(Table, FolioLine.__table__))
+_ADD_LINES = insert(_LINES)
 
 
 async def folio_of(session: AsyncSession, reservation_id: UUID, *, lock: bool = False) -> Folio | None:

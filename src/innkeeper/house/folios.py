@@ -72,6 +72,9 @@ async def post_charge(
     return await _post(tx, property_id, reservation_id, line, currency)
 
 
+_COLUMNS = tuple(FolioLine.__table__.columns.keys())
+
+
 @dataclass(frozen=True, slots=True)
 class NewCharge:
     """One line of a check; the reference stands for it for ever."""
@@ -110,7 +113,7 @@ async def post_check(
     discounts = sum((line.amount for line in made), Decimal(0)) > 0  # of a check, which as a whole is owed
     for line in made:
         _check(line, bill.currency, may_be_less=discounts)
-    there = await folio_repository.lines_by_references(tx.session, property_id, [one.reference for one in charges])
+    there = await folio_repository.lines_by_references(tx.plain, property_id, [one.reference for one in charges])
     new = [line for line in made if line.reference not in there]
     folio_id, balance = await _open_folio(tx, property_id, bill, sum((line.amount for line in new), Decimal(0)))
     for line in made:
@@ -119,10 +122,9 @@ async def post_check(
         if first is not None and (first.folio_id, first.kind, first.amount) != (folio_id, line.kind, line.amount):
             raise _used(line.reference)
     if new:
-        names = [column.key for column in FolioLine.__table__.columns]
         try:
             await folio_repository.add_lines(
-                tx.session, [{name: getattr(line, name) for name in names} for line in new]
+                tx.plain, [{name: getattr(line, name) for name in _COLUMNS} for line in new]
             )
         except IntegrityError:
             raise _used(new[0].reference) from None
@@ -131,7 +133,7 @@ async def post_check(
 
 async def _open_folio(tx: Tx, property_id: UUID, bill: folio_repository.Bill, amount: Decimal) -> tuple[UUID, Decimal]:
     """Add to the balance and return the folio with it; made at its first line. Raises Conflict where it is closed."""
-    raised = await folio_repository.owe_more(tx.session, bill.reservation_id, amount, utc_now())
+    raised = await folio_repository.owe_more(tx.plain, bill.reservation_id, amount, utc_now())
     if raised is not None:
         return raised
     if (

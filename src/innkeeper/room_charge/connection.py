@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.connectors.base import PmsConnector
 from innkeeper.domain.business_day import utc_now
-from innkeeper.domain.charge import RoomStatus
+from innkeeper.domain.charge import ChargeDraft, ChargeReceipt, RoomStatus
 from innkeeper.domain.errors import NotFound
-from innkeeper.domain.outcome import Done
+from innkeeper.domain.outcome import Done, Outcome
 from innkeeper.room_charge import repository, settings, work
 from innkeeper.room_charge.errors import Refusal
 from innkeeper.room_charge.profile_queue import ProfileQueue
 from innkeeper.room_charge.settings import Options, Outlet
 from innkeeper.room_charge.tables import PmsConfig
-from innkeeper.storage.database import Database
+from innkeeper.storage.database import Database, Tx
 from innkeeper.storage.secrets import Keyring, SecretUnreadable
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,15 @@ class HotelFacts:
 
 #: Returns the facts of a property, None when there is none; room charge does not know the house's tables.
 DescribeHotel = Callable[[AsyncSession, UUID], Awaitable[HotelFacts | None]]
+
+
+@runtime_checkable
+class OwnBooks(Protocol):
+    """A PMS whose books lie in our data base, so that a charge and the lines it becomes can be one transaction."""
+
+    async def charge_within(self, tx: Tx, draft: ChargeDraft) -> Outcome[ChargeReceipt]:
+        """Do as `PmsConnector.charge` does in this transaction, which must be undone when the outcome is not Done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,11 @@ class Link:
     def database(self) -> Database:
         """The data base of the installation."""
         return self.systems.database
+
+    @property
+    def books(self) -> OwnBooks | None:
+        """The PMS, where its books lie in our data base."""
+        return self.connector if isinstance(self.connector, OwnBooks) else None
 
     def now(self) -> datetime:
         """Return the present instant."""

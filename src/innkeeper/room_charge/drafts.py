@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,9 @@ from uuid import UUID
 from innkeeper.domain.charge import ChargeDraft, ChargeItem, PostedLine, VoidDraft
 from innkeeper.domain.money import quantize
 from innkeeper.room_charge.tables import RoomCharge
+
+#: What is stored of a line of a folio.
+_STORED = tuple(one.name for one in fields(PostedLine) if one.name != "guest_name")
 
 #: What our references begin with; what bears it in a PMS and is unknown here was posted by another installation.
 PREFIX = "IK-"
@@ -101,12 +104,7 @@ def _item(stored: dict[str, Any]) -> ChargeItem:
 def line_documents(lines: Iterable[PostedLine]) -> list[dict[str, Any]]:
     """Return lines of a folio as they are stored; guests' names are left out."""
     return [
-        {
-            name: _plain(value)
-            for name, value in asdict(line).items()
-            if name != "guest_name" and value not in ("", None)
-        }
-        for line in lines
+        {name: _plain(value) for name in _STORED if (value := getattr(line, name)) not in ("", None)} for line in lines
     ]
 
 

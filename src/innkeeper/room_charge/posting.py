@@ -1,9 +1,9 @@
-"""Posts a check to a room once: the row and its reference are committed before anything leaves."""
+"""Posts a check to a room once: its row and reference are committed before anything leaves, or with all it becomes."""
 
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
@@ -20,7 +20,7 @@ from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import format_amount
 from innkeeper.domain.outcome import Done, Later, Outcome, Refused
 from innkeeper.room_charge import lookup, policy, repository, states, steps
-from innkeeper.room_charge.connection import Link
+from innkeeper.room_charge.connection import Link, OwnBooks
 from innkeeper.room_charge.drafts import charge_draft, check_mark, item_document, reference_of
 from innkeeper.room_charge.errors import PmsAway, Refusal
 from innkeeper.room_charge.lookup import Found
@@ -53,6 +53,10 @@ class _TakenMeanwhile(Exception):
     """Another request with the same reference was faster."""
 
 
+class _NotBooked(Exception):
+    """The books did not take the charge, and nothing of it stands."""
+
+
 async def post(link: Link, caller: Caller, order: Order) -> Posted:
     """Charge the check to the room, or say what its reference stands for already.
 
@@ -72,10 +76,14 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
     found = await lookup.for_posting(link, order)
     today = await link.business_date()
     policy.check_guest(found.guest, order, link.options, today)
-    row = _row(link, caller, order, outlet, found, content)
-    row.business_date = today
+    row = _row(link, caller, order, outlet, found, content, today)
     sends_now = link.options.posting.auto_post and outlet.auto_post and found.fresh
     try:
+        if link.books is not None and sends_now and not taken:
+            of_books = _row(link, caller, order, outlet, found, content, today)
+            booked = await _book(link, link.books, caller, order, of_books, found)
+            if booked is not None:
+                return booked
         row = await _intend(link, caller, order, row, found, sends_now=sends_now, taken=taken)
     except _TakenMeanwhile:
         known, _ = await _known(link, order, content)
@@ -93,10 +101,11 @@ async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | N
 
     Raises Conflict for another check.
     """
+    async with link.database.look() as plain:
+        known = await repository.id_of(plain, link.property_id, order.pos_reference)
+    if known is None:
+        return None, False
     async with link.database.read() as session:
-        known = await repository.id_of(session, link.property_id, order.pos_reference)
-        if known is None:
-            return None, False
         row = await repository.charge(session, link.property_id, known)
     if _is_free(row):
         return None, True
@@ -141,7 +150,9 @@ def _is_free(row: RoomCharge) -> bool:
     return row.status is PostingStatus.FAILED and row.released
 
 
-def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found, content: str) -> RoomCharge:
+def _row(
+    link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found, content: str, today: date
+) -> RoomCharge:
     guest, options = found.guest, link.options.posting
     description = order.description or f"{outlet.posting_description or outlet.name} - Check #{order.check_number}"
     return RoomCharge(
@@ -179,6 +190,7 @@ def _row(link: Link, caller: Caller, order: Order, outlet: Outlet, found: Found,
         lines=[],
         evidence={},
         sold_at=order.sold_at,
+        business_date=today,
         retry_count=0,
         released=False,
         credit_override=False,
@@ -205,25 +217,17 @@ async def _intend(
                 before = await repository.by_pos_reference(tx.session, link.property_id, order.pos_reference, lock=True)
             if before is not None and not _is_free(before):
                 raise _TakenMeanwhile
-            if order.split:
-                order = await _fitting(tx, link, order, row, found)
-                _take_part(row, order)
-                policy.check_signature(order, link.options)
-            row.credit_override = await _exceeds_limit(tx, link, order, row, found)
-            row.check_mark = None if order.allow_repeat else check_mark(row)
+            order = await _weigh(tx, link, order, row, found)
             if before is not None:
                 row = _again(before, row)
             row.reference = reference_of(row.id, row.generation)
             _first_state(link, row, found, sends_now=sends_now)
             signature = _signature(row, order)
             if before is None:
-                await repository.add_charge(tx.session, row)
-            if signature is not None:
-                tx.session.add(signature)
+                await repository.add_charge(tx.plain, row)
+            await _keep_beside(tx, caller, row, signature)
             if found.away is not None:
                 tx.session.add(steps.attempt_of(row.id, steps.Heard("lookup", found.away, 0), link))
-            if row.credit_override:
-                await _record_override(tx, caller, row)
             if sends_now:
                 link.systems.flights[row.id] = asyncio.get_running_loop().create_future()
             else:
@@ -244,11 +248,58 @@ def _land(link: Link, row: RoomCharge) -> None:
         flight.set_result(None)
 
 
-async def _record_override(tx: Tx, caller: Caller, row: RoomCharge) -> None:
-    detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
-    await audit.record(
-        tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
-    )
+async def _book(
+    link: Link, books: OwnBooks, caller: Caller, order: Order, row: RoomCharge, found: Found
+) -> Posted | None:
+    """Charge to books in our data base: the charge and the lines that it becomes are one transaction.
+
+    None when the books did not take it: nothing has happened then, and the charge goes the way of any other.
+    Raises Refusal, _TakenMeanwhile.
+    """
+    try:
+        async with link.database.write() as tx:
+            order = await _weigh(tx, link, order, row, found)
+            row.reference = reference_of(row.id, row.generation)
+            heard = await steps.ask(link, "charge", books.charge_within(tx, charge_draft(row)))
+            if not isinstance(heard.outcome, Done):
+                raise _NotBooked
+            states.posted(row, heard.outcome.value, link.now())
+            signature = _signature(row, order)
+            await repository.add_charge(tx.plain, row)
+            await _keep_beside(tx, caller, row, signature)
+            told = steps.attempt_of(row.id, heard, link)
+            await repository.add_attempt(tx.plain, told)
+            await steps.note_contact(tx, link, heard.outcome)
+    except _NotBooked:
+        return None
+    except IntegrityError:
+        raise _TakenMeanwhile from None
+    return Posted(row, replay=False, attempts=(told,))
+
+
+async def _weigh(tx: Tx, link: Link, order: Order, row: RoomCharge, found: Found) -> Order:
+    """Hold the charge against what the guest may have; return as much of the check as goes to the room.
+
+    Raises Refusal.
+    """
+    if order.split:
+        order = await _fitting(tx, link, order, row, found)
+        _take_part(row, order)
+        policy.check_signature(order, link.options)
+    row.credit_override = await _exceeds_limit(tx, link, order, row, found)
+    row.check_mark = None if order.allow_repeat else check_mark(row)
+    return order
+
+
+async def _keep_beside(tx: Tx, caller: Caller, row: RoomCharge, signature: Signature | None) -> None:
+    """Keep the guest's signature and who let the guest go over the limit, of a charge that is there already."""
+    if signature is not None:
+        tx.session.add(signature)
+    if row.credit_override:
+        detail = {"total": row.total, "currency": row.currency, "room": row.room_number}
+        await audit.record(
+            tx, caller, "charge.credit_overridden", "room_charge", row.id, detail, property_id=row.property_id
+        )
 
 
 def _first_state(link: Link, row: RoomCharge, found: Found, *, sends_now: bool) -> None:
@@ -289,12 +340,12 @@ def _signature(row: RoomCharge, order: Order) -> Signature | None:
 
 async def credit_of(tx: Tx, link: Link, guest: InHouseGuest, found: Found, but: UUID | None = None) -> policy.Credit:
     """Return what the guest may still charge, counting what is on its way; nobody else counts until `tx` ends."""
-    await repository.lock_guest(tx.session, link.property_id, guest.reservation_id)
+    await repository.lock_guest(tx.plain, link.property_id, guest.reservation_id)
     since = found.looked_up_at
-    coming = await repository.on_its_way(tx.session, link.property_id, guest.reservation_id, since, but)
+    coming = await repository.on_its_way(tx.plain, link.property_id, guest.reservation_id, since, but)
     balance = guest.balance
     if balance is None:
-        balance = await repository.charged(tx.session, link.property_id, guest.reservation_id, since)
+        balance = await repository.charged(tx.plain, link.property_id, guest.reservation_id, since)
     return policy.Credit(policy.limit_of(guest, link.options), balance, coming)
 
 

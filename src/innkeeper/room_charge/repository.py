@@ -22,6 +22,7 @@ from innkeeper.room_charge.tables import (
     RoomCharge,
     Signature,
 )
+from innkeeper.storage.database import Plain, Statements
 
 OPEN = tuple(status.value for status in PostingStatus if status.is_open)
 
@@ -49,6 +50,7 @@ _ON_ITS_WAY = _TOTALS.where(
 )
 _TO_COME = _TOTALS.where(or_(_WAITING, _OWED))
 _CHARGED = _TOTALS.where(_POSTED, _CHARGES.c.posted_at < bindparam("before"))
+_LOCK_GUEST = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 _NO_CHARGE = UUID(int=0)
 _CHANGE = update(_CHARGES).where(_CHARGES.c.id == bindparam("of_charge"), _CHARGES.c.claimed_by == bindparam("claim"))
 _INSERT, _INSERT_ATTEMPT = insert(_CHARGES), insert(_ATTEMPTS)
@@ -102,25 +104,25 @@ async def by_pos_reference(
     return await session.scalar(query)
 
 
-async def id_of(session: AsyncSession, property_id: UUID, pos_reference: str) -> UUID | None:
+async def id_of(session: Statements, property_id: UUID, pos_reference: str) -> UUID | None:
     """Return the identifier of the charge that a point of sale's reference stands for."""
     return await session.scalar(_ID_OF, {"of": property_id, "pos_reference": pos_reference})
 
 
-async def add_charge(session: AsyncSession, row: RoomCharge) -> None:
+async def add_charge(plain: Plain, row: RoomCharge) -> None:
     """Write a new charge as it is, past the unit of work: a waiter waits for it."""
-    await session.execute(_INSERT, fields_of(row))
+    await plain.execute(_INSERT, fields_of(row))
 
 
-async def change_claimed(session: AsyncSession, charge_id: UUID, claim: str, changes: Mapping[str, Any]) -> bool:
+async def change_claimed(plain: Plain, charge_id: UUID, claim: str, changes: Mapping[str, Any]) -> bool:
     """Write these fields of a charge; False when the claim is no longer the one that is named."""
-    changed = await session.execute(_CHANGE, {**changes, "of_charge": charge_id, "claim": claim})
-    return bool(cast(Any, changed).rowcount)
+    changed = await plain.execute(_CHANGE, {**changes, "of_charge": charge_id, "claim": claim})
+    return bool(changed.rowcount)
 
 
-async def add_attempt(session: AsyncSession, row: PostingAttempt) -> None:
+async def add_attempt(plain: Plain, row: PostingAttempt) -> None:
     """Write a new attempt as it is, past the unit of work."""
-    await session.execute(_INSERT_ATTEMPT, {name: row.__dict__[name] for name in row.__dict__.keys() & _TOLD})
+    await plain.execute(_INSERT_ATTEMPT, {name: row.__dict__[name] for name in row.__dict__.keys() & _TOLD})
 
 
 def fields_of(row: RoomCharge) -> dict[str, Any]:
@@ -128,15 +130,15 @@ def fields_of(row: RoomCharge) -> dict[str, Any]:
     return {name: row.__dict__[name] for name in row.__dict__.keys() & _FIELDS}
 
 
-async def lock_guest(session: AsyncSession, property_id: UUID, reservation_id: str) -> None:
+async def lock_guest(plain: Plain, property_id: UUID, reservation_id: str) -> None:
     """Let nobody else count this guest's charges until the transaction ends; on SQLite a writer is alone anyway."""
-    if session.get_bind().dialect.name == "postgresql":
+    if plain.backend == "postgresql":
         key = f"room_charge:{property_id}:{reservation_id}"
-        await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+        await plain.execute(_LOCK_GUEST, {"key": key})
 
 
 async def on_its_way(
-    session: AsyncSession, property_id: UUID, reservation_id: str, since: datetime, but: UUID | None = None
+    session: Statements, property_id: UUID, reservation_id: str, since: datetime, but: UUID | None = None
 ) -> Decimal:
     """Return the sum of a guest's charges that a balance read at `since` does not hold."""
     values = {"of": property_id, "reservation_id": reservation_id, "since": since, "but": but or _NO_CHARGE}
@@ -149,7 +151,7 @@ async def not_on_the_bill(session: AsyncSession, property_id: UUID, reservation_
     return sum(await session.scalars(_TO_COME, values), Decimal(0))
 
 
-async def charged(session: AsyncSession, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:
+async def charged(session: Statements, property_id: UUID, reservation_id: str, before: datetime) -> Decimal:
     """Return the sum of a guest's charges posted before that instant, for a PMS that tells no balance."""
     values = {"of": property_id, "reservation_id": reservation_id, "before": before}
     return sum(await session.scalars(_CHARGED, values), Decimal(0))

@@ -139,9 +139,9 @@ async def conclude_at_once(
     changes = {name: value for name, value in now.items() if name not in before or before[name] is not value}
     told = attempt_of(row.id, heard, link)
     async with link.database.write() as tx:
-        if not await repository.change_claimed(tx.session, row.id, claim, changes):
+        if not await repository.change_claimed(tx.plain, row.id, claim, changes):
             raise ClaimLost
-        await repository.add_attempt(tx.session, told)
+        await repository.add_attempt(tx.plain, told)
         await note_contact(tx, link, heard.outcome)
     return told
 

@@ -4,29 +4,29 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Table, event, insert, make_url, text
+from sqlalchemy import Connection, CursorResult, Executable, ScalarResult, Table, event, insert, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
 from innkeeper.storage.outbox import Event, EventRow
-from innkeeper.storage.sqlite_cursor import run_near, take_time
+from innkeeper.storage.sqlite_cursor import BUSY_SECONDS, run_near, take_time
 
 #: What a subscriber does inside the transaction that makes the change: put a row, never call out.
 Subscriber = Callable[["Tx", Event], Awaitable[None]]
 
+#: The values of a statement's parameters.
+Values = Mapping[str, Any]
+
 #: How a transaction begins on SQLite: one that writes waits for the write lock at once.
 READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
-
-#: Seconds a writer waits for the other processes' writers before SQLite gives up.
-SQLITE_BUSY_SECONDS = 30
 
 #: What PostgreSQL says by a code to somebody whom it does not let in.
 _REFUSALS = {
@@ -41,15 +41,44 @@ _REFUSALS = {
 _IDLE_SECONDS = 5.0
 
 
+class Plain:
+    """Runs plain statements on a connection: rows in, rows out, no objects in between, for what somebody waits for."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.backend = connection.dialect.name
+        # not the connection's own execute, which takes it for a mistake when a statement had nothing to wait for
+        self._run = connection.run_sync
+
+    async def execute(
+        self, statement: Executable, values: Values | Sequence[Values] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement, for each of several values if a sequence is given, and return its rows."""
+        return await self._run(Connection.execute, statement, values)
+
+    async def scalar(self, statement: Executable, values: Values | None = None) -> Any:
+        """Return the first column of the first row, None when there is none."""
+        return await self._run(Connection.scalar, statement, values)
+
+    async def scalars(self, statement: Executable, values: Values | None = None) -> ScalarResult[Any]:
+        """Return the first column of each row."""
+        return await self._run(Connection.scalars, statement, values)
+
+
+#: What runs a statement without objects: `Plain`, or a session where objects are at work too.
+Statements = Plain | AsyncSession
+
+
 class Tx:
     """One transaction. What is announced in it is told to the subscribers in the same transaction.
 
     `has_jobs` and `has_events` say that it leaves work or news behind; whoever puts such rows sets them, so that a
-    commit wakes only those for whom there is something.
+    commit wakes only those for whom there is something. Whatever is `plain` needs no objects.
     """
 
-    def __init__(self, session: AsyncSession, database: "Database") -> None:
-        self.session = session
+    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
+        self.plain = Plain(connection)
+        self._connection = connection
+        self._session: AsyncSession | None = None
         self.has_jobs = self.has_events = False
         self._database = database
         self._last: list[Callable[[], Awaitable[None]]] = []
@@ -58,10 +87,26 @@ class Tx:
         """Run `work` as the last thing of this transaction, so that a row many wait for is held only briefly."""
         self._last.append(work)
 
+    @property
+    def session(self) -> AsyncSession:
+        """The objects of this transaction; made at its first use, since plain statements do without."""
+        if self._session is None:
+            self._session = AsyncSession(
+                self._connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+            )
+        return self._session
+
     async def finish(self) -> None:
-        """Do what was kept for the end; `Database.write` calls it before it commits."""
+        """Do what was kept for the end and write what was changed; `Database.write` calls it before it commits."""
         for work in self._last:
             await work()
+        if self._session is not None:
+            await self._session.flush()
+
+    async def aclose(self) -> None:
+        """Let go of the objects; what becomes of the transaction is not decided here."""
+        if self._session is not None:
+            await self._session.close()
 
     async def announce(self, announced: Event) -> None:
         """Write the event's row and let each subscriber put its own rows beside it."""
@@ -106,7 +151,7 @@ class Unreachable(Exception):
 
 
 class Database:
-    """The data base of an installation: `read()` and `write()` are the only ways in.
+    """The data base of an installation: `read()`, `look()` and `write()` are the only ways in.
 
     On SQLite there is one writing connection a process, which takes the write lock at BEGIN, so that a transaction
     never finds out at its end that another one was faster. On PostgreSQL both ways share one pool.
@@ -119,15 +164,13 @@ class Database:
             self._reader = _sqlite_engine(self.url, pool_size, begin=READING)
             self._writer = _sqlite_engine(self.url, 1, begin=WRITING)
         else:
-            self._writer = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
-            )
+            # none beyond the pool: one that is closed after its use costs a new process there, which knows no plan
+            self._writer = create_async_engine(self.url, pool_size=2 * pool_size, max_overflow=0, hide_parameters=True)
             _ask_idle_connections(self._writer)
             # each statement of a reader sees what is committed by then, in a transaction or not; without one, it is
             # one visit instead of three
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
-        self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self.subscribers: list[Subscriber] = []
         self.after_commit: list[Callable[[Tx], None]] = []
 
@@ -143,20 +186,28 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def look(self) -> AsyncIterator[Plain]:
+        """Do as `read` does, for plain statements."""
+        async with self._reader.connect() as connection:
+            yield Plain(connection)
+
+    @asynccontextmanager
     async def write(self, *, long: bool = False) -> AsyncIterator[Tx]:
         """Open a transaction that commits when the block ends without an error. Nothing outside is awaited inside.
 
         A `long` one changes many rows with one statement, and lets others be served meanwhile.
         """
-        async with self._writing() as session, session.begin():
-            # Whoever gets no connection has done nothing. On SQLite BEGIN IMMEDIATE goes with the first statement, so
-            # that the lock is there before anything is read.
-            connection = await session.connection()
+        # Whoever gets no connection has done nothing. On SQLite BEGIN IMMEDIATE goes with the first statement, so that
+        # the lock is there before anything is read.
+        async with self._writer.connect() as connection, connection.begin():
             if long:
                 take_time(await connection.get_raw_connection())
-            tx = Tx(session, self)
-            yield tx
-            await tx.finish()
+            tx = Tx(connection, self)
+            try:
+                yield tx
+                await tx.finish()
+            finally:
+                await tx.aclose()
         for wake in self.after_commit:
             wake(tx)
 
@@ -246,8 +297,8 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=SQLITE_BUSY_SECONDS,
-        connect_args={"timeout": SQLITE_BUSY_SECONDS},
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
         hide_parameters=True,
     )
 

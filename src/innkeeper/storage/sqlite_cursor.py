@@ -2,9 +2,9 @@
 
 A statement of ours takes some ten microseconds. The driver's way to its thread and back takes ten times as long, and
 longer still while the event loop is busy, since both then wait for the interpreter's lock in turn; with a dozen
-statements in a reservation that was half of its time. What may wait stays in the thread: the write lock, the disk at
-COMMIT, whatever a transaction does that is opened as a long one, and a SELECT that turns out to be a long one, which is
-given up here and begun again there.
+statements in a reservation that was half of its time. What may wait stays in the thread: the write lock while another
+process has it, the disk at COMMIT, whatever a transaction does that is opened as a long one, and a SELECT that turns
+out to be a long one, which is given up here and begun again there.
 """
 
 import sqlite3
@@ -19,6 +19,9 @@ from sqlalchemy.util.concurrency import await_
 
 #: Steps of SQLite's virtual machine after which a SELECT counts as long; they take about a millisecond.
 LONG = 100_000
+
+#: Seconds a writer waits for the other processes' writers before SQLite gives up.
+BUSY_SECONDS = 30
 
 #: Work on the driver's own connection, in whichever thread.
 Work = Callable[[sqlite3.Connection], "Answer"]
@@ -100,13 +103,11 @@ class NearConnection(AsyncAdapt_aiosqlite_connection):
     def run(self, work: Work, *, repeatable: bool) -> Answer:
         """Do the work here, or in the thread where it may take long; a `repeatable` one may be done again there."""
         opening, self._opening = self._opening, ""
-        if opening and (self._waits or self.long):
+        driver: sqlite3.Connection = self._connection._conn
+        if opening and not self._begin_here(driver, opening):
             return self._in_thread(lambda driver: _begun(driver, opening, work))
         if self.long:
             return self._in_thread(work)
-        driver: sqlite3.Connection = self._connection._conn
-        if opening:
-            driver.execute(opening).close()
         if not repeatable:
             return work(driver)
         self._giving_up = True
@@ -118,6 +119,24 @@ class NearConnection(AsyncAdapt_aiosqlite_connection):
         finally:
             self._giving_up = False
         return self._in_thread(work)
+
+    def _begin_here(self, driver: sqlite3.Connection, opening: str) -> bool:
+        """Begin the transaction unless that may take long, and say so; the write lock is free nearly always."""
+        if self.long:
+            return False
+        if not self._waits:
+            driver.execute(opening).close()
+            return True
+        driver.execute("PRAGMA busy_timeout=0").close()
+        try:
+            driver.execute(opening).close()
+            return True
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}").close()
 
     def commit(self) -> None:
         """Commit, unless nothing was begun."""

@@ -100,19 +100,20 @@ class HouseConnector:
         wanted = room_number.strip()
         if not wanted:
             return _not_found("no room number")
-        return await self._read(lambda session: self._in_room(session, wanted))
+        return await self._heard(self._in_room(wanted))
 
     async def find_key_card(self, key_card: str) -> Outcome[RoomStatus]:
         """Return the guests of the room that the card opens."""
+        return await self._heard(self._of_card(key_card.strip()))
 
-        async def look(session: AsyncSession) -> Outcome[RoomStatus]:
-            number = await reading.room_of_card(session, self._property_id, key_card.strip())
-            return await self._in_room(session, number) if number else _not_found("no such key card")
+    async def _of_card(self, card: str) -> Outcome[RoomStatus]:
+        async with self._database.look() as plain:
+            number = await reading.room_of_card(plain, self._property_id, card)
+        return await self._in_room(number) if number else _not_found("no such key card")
 
-        return await self._read(look)
-
-    async def _in_room(self, session: AsyncSession, room: str) -> Outcome[RoomStatus]:
-        found = await reading.in_room(session, self._property_id, room)
+    async def _in_room(self, room: str) -> Outcome[RoomStatus]:
+        async with self._database.look() as plain:
+            found = await reading.in_room(plain, self._property_id, room)
         present = [guest for guest in found if guest.status.present]
         if present:
             first = present[0]
@@ -140,28 +141,37 @@ class HouseConnector:
         except InnkeeperError as error:
             return refused_by_us(error)
         if not lines:
-            return Refused(PmsCode.POSTING_REJECTED, "There is nothing to post on this check.", Actor.NOBODY)
+            return _nothing_to_post()
+        return await self._write(lambda tx: self._post(tx, draft, lines))
 
-        async def write(tx: Tx) -> ChargeReceipt:
-            bill = await self._bill(tx, draft)
-            posted, balance = await folios.post_check(
-                tx, self._property_id, bill, [_new_charge(draft, line) for line in lines]
-            )
-            return ChargeReceipt(
-                reference=draft.reference,
-                transaction_id=str(posted[0].id),
-                lines=tuple(reading.posted_line(line, draft.currency) for line in posted),
-                total=sum((line.amount for line in posted), Decimal(0)),
-                currency=draft.currency,
-                business_date=posted[0].business_date,
-                folio_balance=balance,
-            )
+    async def charge_within(self, tx: Tx, draft: ChargeDraft) -> Outcome[ChargeReceipt]:
+        """Do as `charge` does in the caller's transaction, which must be undone when the outcome is not Done."""
+        self._made += 1
+        try:
+            lines = plan_lines(draft, needs_codes=False)
+            return Done(await self._post(tx, draft, lines)) if lines else _nothing_to_post()
+        except InnkeeperError as error:
+            return _refused(error)
+        except _AWAY:
+            return Later("The data base does not answer.", code=PmsCode.CONNECTION_FAILED)
 
-        return await self._write(write)
+    async def _post(self, tx: Tx, draft: ChargeDraft, lines: Sequence[ChargeLine]) -> ChargeReceipt:
+        bill = await self._bill(tx, draft)
+        new = [_new_charge(draft, line) for line in lines]
+        posted, balance = await folios.post_check(tx, self._property_id, bill, new)
+        return ChargeReceipt(
+            reference=draft.reference,
+            transaction_id=str(posted[0].id),
+            lines=tuple(reading.posted_line(line, draft.currency) for line in posted),
+            total=sum((line.amount for line in posted), Decimal(0)),
+            currency=draft.currency,
+            business_date=posted[0].business_date,
+            folio_balance=balance,
+        )
 
     async def _bill(self, tx: Tx, draft: ChargeDraft) -> folio_repository.Bill:
         """Return the guest's bill, held until the end. Raises Conflict for one who is not in the house, NotFound."""
-        bill = await folio_repository.locked_bill(tx.session, self._property_id, _uuid(draft.reservation_id))
+        bill = await folio_repository.locked_bill(tx.plain, self._property_id, _uuid(draft.reservation_id))
         if bill is None:
             raise NotFound("There is no such reservation.")
         status = reading.status_among(bill.words, bill, bill.check_out)
@@ -288,10 +298,17 @@ class HouseConnector:
     # the data base as a line ---------------------------------------------------------------------------------------
 
     async def _read(self, look: Callable[[AsyncSession], Awaitable[Outcome[T]]]) -> Outcome[T]:
+        async def looked() -> Outcome[T]:
+            async with self._database.read() as session:
+                return await look(session)
+
+        return await self._heard(looked())
+
+    async def _heard(self, read: Awaitable[Outcome[T]]) -> Outcome[T]:
         self._made += 1
         try:
-            async with asyncio.timeout(self._timeout), self._database.read() as session:
-                return await look(session)
+            async with asyncio.timeout(self._timeout):
+                return await read
         except NotFound as error:
             return _not_found(error.detail)
         except _AWAY:
@@ -318,6 +335,10 @@ class HouseConnector:
             }
             return Unknown("The data base did not say whether it has committed.", evidence)
         return Done(result)
+
+
+def _nothing_to_post() -> Refused:
+    return Refused(PmsCode.POSTING_REJECTED, "There is nothing to post on this check.", Actor.NOBODY)
 
 
 def _new_charge(draft: ChargeDraft, line: ChargeLine) -> folios.NewCharge:

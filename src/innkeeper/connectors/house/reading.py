@@ -25,6 +25,7 @@ from innkeeper.house.tables import (
     Room,
     RoomType,
 )
+from innkeeper.storage.database import Plain
 
 #: Between a charge's reference and the key of one of its lines. Our references hold no such sign.
 _SEPARATOR = "/"
@@ -35,10 +36,17 @@ def line_reference(reference: str, key: str) -> str:
     return f"{reference}{_SEPARATOR}{key}"
 
 
-async def room_of_card(session: AsyncSession, property_id: UUID, card: str) -> str | None:
+_ROOM_OF_CARD = (
+    select(Room.number)
+    .join(KeyCard, KeyCard.room_id == Room.id)
+    .where(KeyCard.property_id == bindparam("of"), KeyCard.card == bindparam("card"))
+)
+
+
+async def room_of_card(plain: Plain, property_id: UUID, card: str) -> str | None:
     """Return the number of the room that a key card opens."""
-    query = select(Room.number).join(KeyCard, KeyCard.room_id == Room.id)
-    return await session.scalar(query.where(KeyCard.property_id == property_id, KeyCard.card == card))
+    number: str | None = await plain.scalar(_ROOM_OF_CARD, {"of": property_id, "card": card})
+    return number
 
 
 #: One plain query for a room, put together once, since a waiter waits for it.
@@ -85,9 +93,9 @@ _IN_ROOM = (
 )
 
 
-async def in_room(session: AsyncSession, property_id: UUID, number: str) -> list[InHouseGuest]:
+async def in_room(plain: Plain, property_id: UUID, number: str) -> list[InHouseGuest]:
     """Return who is checked in to the room, and who has left it today; capitals do not matter, blanks inside do."""
-    rows = (await session.execute(_IN_ROOM, {"of": property_id, "number": number.lower()})).all()
+    rows = (await plain.execute(_IN_ROOM, {"of": property_id, "number": number.lower()})).all()
     stays: dict[UUID, Any] = {}
     for row in rows:  # of a reservation, the stay that is in house before one that has left
         known = stays.get(row.reservation_id)
