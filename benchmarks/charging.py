@@ -159,6 +159,11 @@ async def postgresql() -> AsyncIterator[str | None]:
         await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+async def analyze(url: str) -> None:
+    """Let PostgreSQL count what is in its tables, so that it plans for them."""
+    await _administer(make_url(url).set(drivername="postgresql"), "ANALYZE")
+
+
 async def _administer(url: URL, statement: str) -> None:
     connection = await asyncpg.connect(url.render_as_string(hide_password=False), timeout=10)
     try:

@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 import socket
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from innkeeper import bootstrap
 from innkeeper.settings import Settings, WrongSettings, load_settings
@@ -33,9 +35,9 @@ def serve(settings: Settings, *, host: str, port: int, processes: int, with_work
             uvicorn.run(app, host=host, port=port, **uvicorn_options())
             return
         os.environ[_WITH_WORKER] = "1" if with_worker else "0"
-        uvicorn.run(
-            "innkeeper.serving:process_app", factory=True, host=host, port=port, workers=processes, **uvicorn_options()
-        )
+        options = {"host": host, "port": port, "workers": processes, **uvicorn_options()}
+        config = uvicorn.Config("innkeeper.serving:process_app", factory=True, **options)
+        Multiprocess(config, sockets=[cast(socket.socket, SocketOfEach(host, port))]).run()
     except SystemExit as stopped:
         raise SystemExit(1 if stopped.code else 0) from None
 
@@ -49,16 +51,41 @@ async def _look(container: bootstrap.Container) -> None:
         await container.database.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class SocketOfEach:
+    """An address that becomes a socket of its own in each server process that it is handed to.
+
+    The kernel then deals the callers out among the processes. Of one socket for all, whoever happens to be awake takes
+    every line, and a terminal keeps its line.
+    """
+
+    host: str
+    port: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _listening, (self.host, self.port, socket.SO_REUSEPORT)
+
+
 def check_address(host: str, port: int) -> None:
     """Raises WrongSettings when nobody can listen there: the port is taken, or the address is not this machine's."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
+        _listening(host, port).close()
     except OSError as error:
         raise WrongSettings(f"Port {port} of {host} cannot be used: {error.strerror}. Choose another.") from None
+
+
+def _listening(host: str, port: int, *options: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        for option in (socket.SO_REUSEADDR, *options):
+            made.setsockopt(socket.SOL_SOCKET, option, 1)
+        made.bind(address)
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def process_app() -> FastAPI:
