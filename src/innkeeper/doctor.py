@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-import aio_pika
 from sqlalchemy.exc import SQLAlchemyError
 
 from innkeeper import bootstrap
@@ -124,6 +123,8 @@ async def _seals(container: bootstrap.Container) -> Finding:
 async def _broker(settings: Settings) -> Finding:
     if not settings.rabbitmq_url:
         return Finding("RabbitMQ", OFF, "Not set; workers take their work from the data base.")
+    import aio_pika  # which every start would load with this module
+
     try:
         connection = await aio_pika.connect(settings.rabbitmq_url, timeout=5)
         await connection.close()

@@ -32,7 +32,7 @@ NAVIGATION = NavEntry(ROOT, "Channels", Role.FRONT_DESK)
 
 router = APIRouter(prefix=ROOT, include_in_schema=False)
 for part in (pages_conflicts, pages_mappings, pages_log, pages_bookings, pages_connect):
-    router.include_router(part.router)
+    router.routes.extend(part.router.routes)
 
 #: The word of `health` as everybody reads it.
 STATES = {"ok": State.DONE, "degraded": State.NEEDS_YOU, "down": State.REFUSED, "off": State.OFF}
@@ -75,6 +75,7 @@ DRIFT_KINDS = {
     "foreign_block": "Blocked by somebody else",
     "rate": "Price rule differs",
     "foreign_rate": "Somebody else's price",
+    "left_behind": "Left there by us",
 }
 
 

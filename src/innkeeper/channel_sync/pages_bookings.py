@@ -14,7 +14,7 @@ from innkeeper.domain.errors import NotFound
 from innkeeper.web.pages import Hotel
 from innkeeper.web.status import State
 
-router = APIRouter(prefix="/bookings")
+router = APIRouter(prefix=f"{ROOT}/bookings", include_in_schema=False)
 
 OrderId = Annotated[int, Path(ge=1, lt=2**31)]
 

@@ -17,7 +17,7 @@ from innkeeper.domain.errors import Invalid
 from innkeeper.house import reservations
 from innkeeper.web.pages import Hotel, HotelInfo
 
-router = APIRouter(prefix="/conflicts")
+router = APIRouter(prefix=f"{ROOT}/conflicts", include_in_schema=False)
 
 #: The fields of a third value, of whatever fact.
 _PARTS = ("check_in", "check_out", "adults", "children", "ages", "amount")

@@ -21,7 +21,7 @@ from innkeeper.web.pages import Hotel, render
 
 CONNECT = f"{ROOT}/connect"
 
-router = APIRouter(prefix="/connect")
+router = APIRouter(prefix=f"{ROOT}/connect", include_in_schema=False)
 
 
 @router.get("")

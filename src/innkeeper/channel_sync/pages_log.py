@@ -15,7 +15,7 @@ from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
 from innkeeper.web.pages import Hotel, HotelInfo
 
-router = APIRouter(prefix="/log")
+router = APIRouter(prefix=f"{ROOT}/log", include_in_schema=False)
 
 #: What a line did, in words: by direction, kind of thing and operation; "" stands for any kind.
 ACTS = {

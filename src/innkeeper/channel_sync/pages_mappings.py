@@ -27,7 +27,7 @@ from innkeeper.web.status import State
 
 MAPPINGS = f"{ROOT}/mappings"
 
-router = APIRouter(prefix="/mappings")
+router = APIRouter(prefix=f"{ROOT}/mappings", include_in_schema=False)
 
 DIRECTION_WORDS = {"bidirectional": "Both ways", "inbound": "Bookings in only", "outbound": "Out only"}
 #: What a direction means, below the lines and where one is chosen.

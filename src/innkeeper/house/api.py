@@ -4,6 +4,6 @@ from fastapi import APIRouter
 
 from innkeeper.house import api_day, api_folios, api_guests, api_property, api_rates, api_reservations, api_rooms
 
-router = APIRouter(prefix="/api", tags=["House"])
+router = APIRouter()
 for _part in (api_folios, api_day, api_property, api_rooms, api_rates, api_guests, api_reservations):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

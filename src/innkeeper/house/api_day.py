@@ -14,7 +14,7 @@ from innkeeper.access.roles import Role
 from innkeeper.house import closing, properties
 from innkeeper.house.schemas_property import CloseDayIn, DayOut
 
-router = APIRouter(prefix="/property/close-day")
+router = APIRouter(prefix="/api/property/close-day", tags=["House"])
 
 #: Tells what else should be looked at before a day is closed. The house knows no outlets; whoever does puts this under
 #: `app.state.day_hints`. A hint never stands in the way.

@@ -18,7 +18,7 @@ from innkeeper.house.schemas import VoidIn
 from innkeeper.house.schemas_folios import FolioOut, PaymentIn
 from innkeeper.storage.database import Tx
 
-router = APIRouter(prefix="/reservations/{reservation_id}/folio")
+router = APIRouter(prefix="/api/reservations/{reservation_id}/folio", tags=["House"])
 
 FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 Manager = Annotated[Caller, Depends(require(Role.MANAGER))]

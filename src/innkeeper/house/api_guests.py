@@ -11,7 +11,7 @@ from innkeeper.house import erasing, guest_repository, guests, intake
 from innkeeper.house.schemas import Page
 from innkeeper.house.schemas_guests import GuestIn, GuestOut
 
-router = APIRouter(prefix="/guests")
+router = APIRouter(prefix="/api/guests", tags=["House"])
 
 
 @router.get("", summary="List guests")

@@ -8,7 +8,7 @@ from innkeeper.house import properties
 from innkeeper.house.schemas import given
 from innkeeper.house.schemas_property import PropertyIn, PropertyOut
 
-router = APIRouter(prefix="/property")
+router = APIRouter(prefix="/api/property", tags=["House"])
 
 
 @router.get("", summary="Read the property")

@@ -15,7 +15,7 @@ from innkeeper.house.schemas import Page
 from innkeeper.house.schemas_rooms import NightOut, RateOut, RatesIn
 from innkeeper.house.tables import RoomType
 
-router = APIRouter()
+router = APIRouter(prefix="/api", tags=["House"])
 
 #: The longest window of one answer, in nights.
 LONGEST_WINDOW = 800

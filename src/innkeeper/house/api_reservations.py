@@ -23,7 +23,7 @@ from innkeeper.house.schemas_reservations import CheckIn, CheckOut, ReservationI
 from innkeeper.house.tables import Reservation
 from innkeeper.storage.database import Tx
 
-router = APIRouter(prefix="/reservations")
+router = APIRouter(prefix="/api/reservations", tags=["House"])
 
 
 @router.get("", summary="List reservations")

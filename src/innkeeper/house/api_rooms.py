@@ -20,7 +20,7 @@ from innkeeper.house.schemas_rooms import (
     RoomTypeOut,
 )
 
-router = APIRouter()
+router = APIRouter(prefix="/api", tags=["House"])
 
 
 # --- room types -------------------------------------------------------------------------------------------------------

@@ -280,4 +280,4 @@ for part in (
     pages_rates.router,
     pages_rooms.router,
 ):
-    router.include_router(part)
+    router.routes.extend(part.routes)

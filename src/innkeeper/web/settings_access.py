@@ -22,7 +22,7 @@ from innkeeper.web.pages import Hotel
 from innkeeper.web.settings_forms import Field, Filled, body_of, given, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
-router = APIRouter()
+router = APIRouter(prefix=ROOT, include_in_schema=False)
 
 #: Lines of a list on one page.
 PAGE = 50

@@ -22,7 +22,7 @@ NAVIGATION = NavEntry(ROOT, "Settings", Role.MANAGER)
 Notice = Annotated[str, Query(max_length=40)]
 
 router = APIRouter(prefix=ROOT, include_in_schema=False)
-router.include_router(settings_access.router)
+router.routes.extend(settings_access.router.routes)
 
 PROPERTY = Group(
     "property",
