@@ -108,6 +108,18 @@ async def test_house_charge_and_its_lines_are_one_transaction(inn: World, monkey
     assert await inn.house_folio() == {answer.json()["reference"]: Decimal("105.00")}
 
 
+async def test_terminals_that_send_one_check_or_one_reference_at_once_charge_the_house_once(inn: World) -> None:
+    body = inn.body(check_number="DUP-1")
+    checks = await asyncio.gather(*(inn.post({**body, "pos_reference": f"TERMINAL-{n}"}) for n in range(5)))
+    assert sorted(answer.status_code for answer in checks) == [201, 409, 409, 409, 409]
+    assert {answer.json()["code"] for answer in checks if answer.status_code == 409} == {"CHECK_ALREADY_CHARGED"}
+    same = inn.body()
+    answers = await asyncio.gather(*(inn.post(same) for _ in range(20)))
+    assert sorted({answer.status_code for answer in answers}) == [200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert list((await inn.house_folio()).values()) == [Decimal("105.00")] * 2
+
+
 async def test_books_that_do_not_answer_at_once_are_asked_as_any_other_pms(
     inn: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import NoReturn
 from uuid import UUID
 
@@ -76,14 +77,15 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
     found = await lookup.for_posting(link, order)
     today = await link.business_date()
     policy.check_guest(found.guest, order, link.options, today)
-    row = _row(link, caller, order, outlet, found, content, today)
+    new_row = partial(_row, link, caller, order, outlet, found, content, today)
+    row = new_row()
     sends_now = link.options.posting.auto_post and outlet.auto_post and found.fresh
     try:
         if link.books is not None and sends_now and not taken:
-            of_books = _row(link, caller, order, outlet, found, content, today)
-            booked = await _book(link, link.books, caller, order, of_books, found)
+            booked = await _book(link, link.books, caller, order, row, found)
             if booked is not None:
                 return booked
+            row = new_row()
         row = await _intend(link, caller, order, row, found, sends_now=sends_now, taken=taken)
     except _TakenMeanwhile:
         known, _ = await _known(link, order, content)
