@@ -119,7 +119,8 @@ async def store_page(
         return
     trial = SyncResult()
     try:
-        async with link.database.write() as tx:
+        # a long one: while its statements run in their thread, the next page comes and waiters are served
+        async with link.database.write(long=True) as tx:
             book = await _absorb_all(tx, link, page.bookings, trial, options)
             await _close_parked(tx, link, page.bookings)
             await _note_gone(book, page.gone)
