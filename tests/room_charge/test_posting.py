@@ -12,7 +12,7 @@ from innkeeper.domain.charge import PmsCode
 from innkeeper.domain.outcome import Later
 from innkeeper.room_charge import posting, repository
 from innkeeper.room_charge.schemas import PostIn
-from tests.room_charge.world import World
+from tests.room_charge.world import TODAY, World
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,18 @@ async def test_books_that_do_not_answer_at_once_are_asked_as_any_other_pms(
     answer = await inn.post()
     assert (answer.status_code, answer.json()["posting_status"]) == (201, "posted"), answer.text
     assert await inn.house_folio() == {answer.json()["reference"]: Decimal("105.00")}
+
+
+async def test_open_day_that_is_stale_is_asked_once_for_all_who_wait_for_it(world: World) -> None:
+    link = await world.link()
+    await link.business_date()
+    world.clock.advance(120)
+    before = link.connector.requests_made
+    gone, *days = [asyncio.create_task(link.business_date()) for _ in range(5)]
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert set(await asyncio.gather(*days)) == {TODAY}
+    assert link.connector.requests_made == before + 1
 
 
 async def test_same_reference_with_same_content_is_the_same_posting(world: World) -> None:

@@ -133,6 +133,7 @@ class Systems:
         self._open: dict[UUID, tuple[tuple[object, ...], PmsConnector]] = {}
         self._retired: list[PmsConnector] = []
         self._days: dict[UUID, tuple[datetime, PmsConnector, date]] = {}
+        self._asked: dict[PmsConnector, asyncio.Task[date]] = {}
         self._seen: dict[tuple[UUID, str], RoomStatus] = {}
         #: Who was seen in a room when that was last written down by this process.
         self.written: dict[tuple[UUID, str], RoomStatus] = {}
@@ -238,10 +239,18 @@ class Systems:
         return pms_type in self._factories
 
     async def business_date(self, link: Link) -> date:
-        """Return the open day, asked of the PMS at most once a minute."""
+        """Return the open day, asked of the PMS at most once a minute, for all who want to know it then."""
         known = self._days.get(link.property_id)
         if known is not None and known[1] is link.connector and self.clock() - known[0] < _DAY_LASTS:
             return known[2]
+        asked = self._asked.get(link.connector)
+        if asked is None:
+            asked = self._asked[link.connector] = asyncio.create_task(self._ask_day(link))
+            asked.add_done_callback(lambda _: self._asked.pop(link.connector, None))
+        return await asyncio.shield(asked)  # whoever gives up takes the answer from nobody
+
+    async def _ask_day(self, link: Link) -> date:
+        known = self._days.get(link.property_id)
         found = link.hotel.business_date
         if link.connector.capabilities.business_date:
             asked = await link.connector.business_date()
@@ -273,8 +282,8 @@ class Systems:
     async def aclose(self) -> None:
         """Finish what was left for afterwards and close every connector."""
         await self.profiles.aclose()
-        if self._afterwards:
-            await asyncio.wait(self._afterwards)
+        if unfinished := {*self._afterwards, *self._asked.values()}:
+            await asyncio.wait(unfinished)
         for connector in (*(one for _, one in self._open.values()), *self._retired):
             await connector.aclose()
         self._open.clear()
