@@ -17,6 +17,7 @@ from innkeeper.access.roles import Role
 from innkeeper.channel_sync.tables import Config
 from innkeeper.domain.ids import DEFAULT_PROPERTY
 from innkeeper.settings import Settings
+from innkeeper.web.plain_text import refuse_unkeepable
 from tests.house.hotel import Hotel, open_hotel
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,13 @@ def filled(path: str, parameters: list[dict[str, Any]], hotel: Hotel, **values: 
             usual = {"uuid": str(hotel.double), "integer": "7", "date": "2030-06-01"}.get(kind, "101")
             path = path.replace(f"{{{each['name']}}}", quote(values.get(each["name"], usual), safe=""))
     return path
+
+
+async def test_every_route_that_the_app_takes_over_looks_at_its_texts(app: tuple[FastAPI, Hotel]) -> None:
+    routes = [route for route in app[0].routes if isinstance(route, APIRoute)]
+    assert len(routes) > 200
+    looks = [any(one.call is refuse_unkeepable for one in route.dependant.dependencies) for route in routes]
+    assert [route.path for route, sure in zip(routes, looks, strict=True) if not sure] == []
 
 
 async def test_no_query_parameter_of_the_api_makes_an_error_of_ours(

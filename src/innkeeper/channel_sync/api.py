@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from innkeeper.access import audit
@@ -44,8 +44,9 @@ from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
 from innkeeper.jobs import queue
 from innkeeper.jobs.leases import LeaseHeld
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
+router = Router(prefix="/api/qloapps", tags=["Channel sync"])
 
 
 def channels_of(request: Request) -> Channels:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, PropertyId
 from innkeeper.channel_sync import explain, log_repository
@@ -11,8 +11,9 @@ from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.replay import replay
 from innkeeper.channel_sync.schemas import QloAppsId, ReplayIn, SyncLogOut
 from innkeeper.domain.errors import NotFound
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
+router = Router(prefix="/api/qloapps", tags=["Channel sync"])
 
 
 @router.get("/bookings/{qloapps_id}/explain")

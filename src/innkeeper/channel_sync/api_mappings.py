@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from innkeeper.access import audit
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Limit, Offset, PropertyId
@@ -22,8 +22,9 @@ from innkeeper.channel_sync.schemas import (
 from innkeeper.domain.errors import NotFound, OutsideUnavailable
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import guests
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/qloapps", tags=["Channel sync"])
+router = Router(prefix="/api/qloapps", tags=["Channel sync"])
 
 
 @router.get("/mappings/room-types")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager
@@ -26,13 +26,14 @@ from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Notice, Offset, Pager
 from innkeeper.channel_sync.schemas import ConfigOut
 from innkeeper.domain.errors import OutsideUnavailable
 from innkeeper.web.pages import Hotel, NavEntry
+from innkeeper.web.routing import Router
 from innkeeper.web.status import State
 
 NAVIGATION = NavEntry(ROOT, "Channels", Role.FRONT_DESK)
 
-router = APIRouter(prefix=ROOT, include_in_schema=False)
+router = Router(prefix=ROOT, include_in_schema=False)
 for part in (pages_conflicts, pages_mappings, pages_log, pages_bookings, pages_connect):
-    router.routes.extend(part.router.routes)
+    router.take_over(part.router)
 
 #: The word of `health` as everybody reads it.
 STATES = {"ok": State.DONE, "degraded": State.NEEDS_YOU, "down": State.REFUSED, "off": State.OFF}

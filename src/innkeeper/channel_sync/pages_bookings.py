@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentFrontDesk
@@ -12,9 +12,10 @@ from innkeeper.channel_sync.conflict_words import conflict_sentence
 from innkeeper.channel_sync.pages_frame import ROOT, Notice, draw, go, instant
 from innkeeper.domain.errors import NotFound
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 from innkeeper.web.status import State
 
-router = APIRouter(prefix=f"{ROOT}/bookings", include_in_schema=False)
+router = Router(prefix=f"{ROOT}/bookings", include_in_schema=False)
 
 OrderId = Annotated[int, Path(ge=1, lt=2**31)]
 

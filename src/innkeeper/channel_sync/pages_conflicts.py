@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,8 +16,9 @@ from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Notice, Offset, Pager
 from innkeeper.domain.errors import Invalid
 from innkeeper.house import reservations
 from innkeeper.web.pages import Hotel, HotelInfo
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix=f"{ROOT}/conflicts", include_in_schema=False)
+router = Router(prefix=f"{ROOT}/conflicts", include_in_schema=False)
 
 #: The fields of a third value, of whatever fact.
 _PARTS = ("check_in", "check_out", "adults", "children", "ages", "amount")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentManager
@@ -18,10 +18,11 @@ from innkeeper.domain.errors import InnkeeperError
 from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import properties
 from innkeeper.web.pages import Hotel, render
+from innkeeper.web.routing import Router
 
 CONNECT = f"{ROOT}/connect"
 
-router = APIRouter(prefix=f"{ROOT}/connect", include_in_schema=False)
+router = Router(prefix=f"{ROOT}/connect", include_in_schema=False)
 
 
 @router.get("")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager
@@ -14,8 +14,9 @@ from innkeeper.channel_sync.conflict_words import value_in_words
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
 from innkeeper.web.pages import Hotel, HotelInfo
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix=f"{ROOT}/log", include_in_schema=False)
+router = Router(prefix=f"{ROOT}/log", include_in_schema=False)
 
 #: What a line did, in words: by direction, kind of thing and operation; "" stands for any kind.
 ACTS = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db
@@ -23,11 +23,12 @@ from innkeeper.domain.outcome import Done, Refused
 from innkeeper.house import api_guests, guests, properties
 from innkeeper.house.tables import Property, RoomType
 from innkeeper.web.pages import Hotel, render
+from innkeeper.web.routing import Router
 from innkeeper.web.status import State
 
 MAPPINGS = f"{ROOT}/mappings"
 
-router = APIRouter(prefix=f"{ROOT}/mappings", include_in_schema=False)
+router = Router(prefix=f"{ROOT}/mappings", include_in_schema=False)
 
 DIRECTION_WORDS = {"bidirectional": "Both ways", "inbound": "Bookings in only", "outbound": "Out only"}
 #: What a direction means, below the lines and where one is chosen.

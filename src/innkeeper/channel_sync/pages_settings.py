@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentManager
@@ -14,12 +14,13 @@ from innkeeper.channel_sync.schemas import ConfigIn, ConfigOut
 from innkeeper.channel_sync.settings import MAX_INTERVAL, MIN_INTERVAL
 from innkeeper.domain.errors import InnkeeperError
 from innkeeper.web.pages import Hotel, render
+from innkeeper.web.routing import Router
 from innkeeper.web.settings_forms import Field, Filled, Group, body_of, given, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
 PATH = f"{ROOT}/qloapps"
 
-router = APIRouter(prefix=PATH, include_in_schema=False)
+router = Router(prefix=PATH, include_in_schema=False)
 
 _POLICIES = (
     (Policy.NEWEST, "The newer change wins"),

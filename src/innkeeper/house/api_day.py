@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import Body, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.caller import Caller
@@ -13,8 +13,9 @@ from innkeeper.access.http import Db, PropertyId, require
 from innkeeper.access.roles import Role
 from innkeeper.house import closing, properties
 from innkeeper.house.schemas_property import CloseDayIn, DayOut
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/property/close-day", tags=["House"])
+router = Router(prefix="/api/property/close-day", tags=["House"])
 
 #: Tells what else should be looked at before a day is closed. The house knows no outlets; whoever does puts this under
 #: `app.state.day_hints`. A hint never stands in the way.

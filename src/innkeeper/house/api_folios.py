@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access import audit
@@ -17,8 +17,9 @@ from innkeeper.house.on_their_way import ChargesOnTheirWay, OnTheirWay
 from innkeeper.house.schemas import VoidIn
 from innkeeper.house.schemas_folios import FolioOut, PaymentIn
 from innkeeper.storage.database import Tx
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/reservations/{reservation_id}/folio", tags=["House"])
+router = Router(prefix="/api/reservations/{reservation_id}/folio", tags=["House"])
 
 FrontDesk = Annotated[Caller, Depends(require(Role.FRONT_DESK))]
 Manager = Annotated[Caller, Depends(require(Role.MANAGER))]

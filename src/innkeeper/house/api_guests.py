@@ -3,15 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from innkeeper.access import audit
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db, Limit, Offset, PropertyId
 from innkeeper.house import erasing, guest_repository, guests, intake
 from innkeeper.house.schemas import Page
 from innkeeper.house.schemas_guests import GuestIn, GuestOut
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/guests", tags=["House"])
+router = Router(prefix="/api/guests", tags=["House"])
 
 
 @router.get("", summary="List guests")

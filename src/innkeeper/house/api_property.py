@@ -1,14 +1,13 @@
 """The routes of the property: what it is called, its clock, currency, day and tax."""
 
-from fastapi import APIRouter
-
 from innkeeper.access import audit
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, Db, PropertyId
 from innkeeper.house import properties
 from innkeeper.house.schemas import given
 from innkeeper.house.schemas_property import PropertyIn, PropertyOut
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/property", tags=["House"])
+router = Router(prefix="/api/property", tags=["House"])
 
 
 @router.get("", summary="Read the property")

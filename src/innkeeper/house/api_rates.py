@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access import audit
@@ -14,8 +14,9 @@ from innkeeper.house import availability, intake, properties, rates, room_reposi
 from innkeeper.house.schemas import Page
 from innkeeper.house.schemas_rooms import NightOut, RateOut, RatesIn
 from innkeeper.house.tables import RoomType
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api", tags=["House"])
+router = Router(prefix="/api", tags=["House"])
 
 #: The longest window of one answer, in nights.
 LONGEST_WINDOW = 800

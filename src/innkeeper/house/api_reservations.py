@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import Body, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access import audit
@@ -22,8 +22,9 @@ from innkeeper.house.schemas import Page, in_order
 from innkeeper.house.schemas_reservations import CheckIn, CheckOut, ReservationIn, ReservationOut, UndoCheckIn
 from innkeeper.house.tables import Reservation
 from innkeeper.storage.database import Tx
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/reservations", tags=["House"])
+router = Router(prefix="/api/reservations", tags=["House"])
 
 
 @router.get("", summary="List reservations")

@@ -4,8 +4,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, Db, Limit, Offset, PropertyId
 from innkeeper.domain.errors import Invalid
 from innkeeper.house import intake, properties, room_repository, rooms
@@ -19,8 +17,9 @@ from innkeeper.house.schemas_rooms import (
     RoomTypeIn,
     RoomTypeOut,
 )
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api", tags=["House"])
+router = Router(prefix="/api", tags=["House"])
 
 
 # --- room types -------------------------------------------------------------------------------------------------------

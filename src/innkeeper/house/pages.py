@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +32,7 @@ from innkeeper.house import (
 from innkeeper.house.pages_forms import Fields, Trouble, draw, identity, whole
 from innkeeper.house.tables import Reservation, ReservationRoom
 from innkeeper.web.pages import Hotel, NavEntry
+from innkeeper.web.routing import Router
 
 NAVIGATION = NavEntry("/house", "House", Role.FRONT_DESK)
 
@@ -41,7 +42,7 @@ WIDTHS = (7, 14, 28)
 #: How often an open chart asks whether anything changed, in milliseconds.
 REFRESH_MS = 5000
 
-chart_router = APIRouter(prefix="/house", include_in_schema=False)
+chart_router = Router(prefix="/house", include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ async def _with_type(database: Db, property_id: UUID, fields: dict[str, str]) ->
     return fields | {"room_id": "", "room_type_id": str(place)}
 
 
-router = APIRouter()
+router = Router()
 for part in (
     chart_router,
     pages_day.router,
@@ -280,4 +281,4 @@ for part in (
     pages_rates.router,
     pages_rooms.router,
 ):
-    router.routes.extend(part.routes)
+    router.take_over(part)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,8 +16,9 @@ from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw
 from innkeeper.house.schemas_property import CloseDayIn
 from innkeeper.house.tables import Property, Reservation, ReservationRoom, Room
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house", include_in_schema=False)
+router = Router(prefix="/house", include_in_schema=False)
 
 #: More than this many of a kind are looked for with the search.
 _MOST = 500

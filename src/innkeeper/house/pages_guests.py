@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentFrontDesk, Db, Offset
@@ -14,8 +14,9 @@ from innkeeper.house.pages_forms import Fields, Paging, Trouble, body_of, draw, 
 from innkeeper.house.schemas_guests import GuestIn
 from innkeeper.house.tables import Guest
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house/guests", include_in_schema=False)
+router = Router(prefix="/house/guests", include_in_schema=False)
 
 _PAGE = 50
 _STAYS = 50

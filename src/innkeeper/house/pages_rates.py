@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db
@@ -17,8 +17,9 @@ from innkeeper.house.rates import NightRate
 from innkeeper.house.schemas_rooms import RatesIn
 from innkeeper.house.tables import RoomType
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house/rates", include_in_schema=False)
+router = Router(prefix="/house/rates", include_in_schema=False)
 
 NIGHTS = 14
 

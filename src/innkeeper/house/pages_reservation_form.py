@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,8 +30,9 @@ from innkeeper.house.rates import Quote
 from innkeeper.house.schemas_reservations import ReservationIn
 from innkeeper.house.tables import Guest, Reservation, Room, RoomType
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house/reservations", include_in_schema=False)
+router = Router(prefix="/house/reservations", include_in_schema=False)
 
 _MOST_GUESTS = 6
 _SHORTEST_SEARCH = 2

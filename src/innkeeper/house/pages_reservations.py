@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentFrontDesk, CurrentManager, Db, Offset
@@ -21,8 +21,9 @@ from innkeeper.house.schemas import VoidIn
 from innkeeper.house.schemas_folios import PaymentIn
 from innkeeper.house.schemas_reservations import CheckOut, ReservationIn, UndoCheckIn
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house/reservations", include_in_schema=False)
+router = Router(prefix="/house/reservations", include_in_schema=False)
 
 _PAGE = 50
 _HISTORY = 30

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, Db
@@ -14,8 +14,9 @@ from innkeeper.house import api_rooms, properties, room_repository, rooms
 from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw, entries, filled, identity
 from innkeeper.house.schemas_rooms import MaintenanceIn, RoomChange, RoomIn, RoomTypeIn
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/house/rooms", include_in_schema=False)
+router = Router(prefix="/house/rooms", include_in_schema=False)
 
 _MOST = 2000
 _TYPE_FIELDS = (

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from innkeeper.access.caller import Caller
@@ -34,8 +34,9 @@ from innkeeper.room_charge.schemas import (
 )
 from innkeeper.room_charge.schemas import Page as PageOf
 from innkeeper.room_charge.tables import PostingAttempt, PostingStatus, QueueStatus, RoomCharge
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/pms", tags=["room charge"])
+router = Router(prefix="/api/pms", tags=["room charge"])
 
 REPLAY = "Idempotent-Replay"
 

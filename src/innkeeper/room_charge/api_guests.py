@@ -3,14 +3,15 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from innkeeper.access.http import CurrentManager, CurrentServer, PropertyId
 from innkeeper.room_charge import delivery, printing, profiles, receipts, repository
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.schemas import MailIn
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/pms", tags=["room charge"])
+router = Router(prefix="/api/pms", tags=["room charge"])
 
 
 @router.get("/postings/{posting_id}/receipt", response_class=Response)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentFrontDesk, CurrentManager, CurrentServer, PropertyId
 from innkeeper.domain.outcome import Done, Refused
@@ -14,8 +14,9 @@ from innkeeper.room_charge import audit_day, config, day_export, exports, period
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.schemas import ConfigIn, ExportIn, ReopenIn, SignOffIn, TestOut
 from innkeeper.room_charge.settings import Outlet
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/api/pms", tags=["room charge"])
+router = Router(prefix="/api/pms", tags=["room charge"])
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

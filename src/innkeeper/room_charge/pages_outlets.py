@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentAdmin
@@ -13,12 +13,13 @@ from innkeeper.room_charge.option_fields import OUTLET, PMS_CODES
 from innkeeper.room_charge.pages_settings import pairs_of
 from innkeeper.room_charge.settings import Outlet
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 from innkeeper.web.settings_forms import Filled, body_of, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
 PATH = f"{ROOT}/outlets"
 
-router = APIRouter(prefix=PATH, include_in_schema=False)
+router = Router(prefix=PATH, include_in_schema=False)
 
 Notice = Annotated[str, Query(max_length=40)]
 

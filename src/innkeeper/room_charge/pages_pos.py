@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,8 +26,9 @@ from innkeeper.room_charge.schemas import PostIn
 from innkeeper.room_charge.tables import RoomCharge
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.problems import plain_errors, problem
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/pos", include_in_schema=False)
+router = Router(prefix="/pos", include_in_schema=False)
 
 AMOUNTS = ("subtotal", "tip", "tax", "service_charge", "delivery_charge")
 

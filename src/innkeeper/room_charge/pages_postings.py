@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,8 +24,9 @@ from innkeeper.room_charge.pages_words import acts, as_seen, is_finished, lines,
 from innkeeper.room_charge.tables import PostingStatus, RoomCharge
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.problems import problem
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/postings", include_in_schema=False)
+router = Router(prefix="/postings", include_in_schema=False)
 
 #: Postings on one page of the list, and of the queue at once.
 PAGE = 50

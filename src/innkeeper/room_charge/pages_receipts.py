@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from innkeeper.access.caller import Caller
@@ -15,8 +15,9 @@ from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.web.pages import Hotel, render
 from innkeeper.web.problems import problem
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/postings/{posting_id}/receipt", include_in_schema=False)
+router = Router(prefix="/postings/{posting_id}/receipt", include_in_schema=False)
 
 Way = Literal["", "print", "email"]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
@@ -19,8 +19,9 @@ from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.pages_words import pms_name
 from innkeeper.web.pages import Hotel, money, render
 from innkeeper.web.problems import problem
+from innkeeper.web.routing import Router
 
-router = APIRouter(prefix="/reconciliation", include_in_schema=False)
+router = Router(prefix="/reconciliation", include_in_schema=False)
 
 #: Days that the revenue shows unless others are asked for.
 _WEEK = 7

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import CurrentAdmin
@@ -17,12 +17,13 @@ from innkeeper.room_charge.schemas import ConfigIn
 from innkeeper.room_charge.settings import BLOCKS, PMS_TYPES
 from innkeeper.storage.secrets import SecretUnreadable
 from innkeeper.web.pages import Hotel, render
+from innkeeper.web.routing import Router
 from innkeeper.web.settings_forms import Field, Filled, body_of, lines_of, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
 PATH = f"{ROOT}/pms"
 
-router = APIRouter(prefix=PATH, include_in_schema=False)
+router = Router(prefix=PATH, include_in_schema=False)
 
 Notice = Annotated[str, Query(max_length=40)]
 

@@ -1,14 +1,15 @@
 """The documentation of the API, from assets of our own: a hotel's network need not reach the internet."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
 from innkeeper.access.http import current_caller
 from innkeeper.domain.errors import NotSignedIn
 from innkeeper.web.middleware import CONTENT_SECURITY_POLICY
 from innkeeper.web.pages import render
+from innkeeper.web.routing import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/api/docs")

@@ -37,6 +37,7 @@ from innkeeper.web.pages import (
 )
 from innkeeper.web.plain_text import refuse_unkeepable
 from innkeeper.web.problems import RESPONSES, install_handlers
+from innkeeper.web.routing import Router
 
 #: Bytes; addresses that take more (a signature) are named in `larger_bodies`.
 BODY_LIMIT = 1024 * 1024
@@ -114,14 +115,19 @@ def create_app(
     install_handlers(app)
     app.add_middleware(BodyLimitMiddleware, limit=body_limit, larger=larger_bodies)
     app.add_middleware(RequestMiddleware, ids=request_ids)
-    for router in (access_api.router, *routers):
-        app.include_router(router)
     all_checks = {"database": _database_check(database), **(checks or {})}
-    app.include_router(operations.operations_router(all_checks, gatherers))
-    app.include_router(overview_router(overview))
-    app.include_router(sign_in.router)
-    app.include_router(choice.router)
-    app.include_router(api_docs.router)
+    ours = (
+        operations.operations_router(all_checks, gatherers),
+        overview_router(overview),
+        sign_in.router,
+        choice.router,
+        api_docs.router,
+    )
+    for router in (access_api.router, *routers, *ours):
+        if isinstance(router, Router):
+            app.router.routes.extend(router.routes)
+        else:
+            app.include_router(router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC), minimum_size=1024), name="static")
     return app
 

@@ -3,14 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from innkeeper.access.caller import Via
 from innkeeper.access.http import SESSION_COOKIE, CurrentAccess, CurrentCaller, remember_session
 from innkeeper.domain.errors import NotAllowed
+from innkeeper.web.routing import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.post("/property")

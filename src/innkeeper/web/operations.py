@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from innkeeper.telemetry.health import Check, run_checks
 from innkeeper.telemetry.metrics import CONTENT_TYPE, Gatherer, exposition, text_of
+from innkeeper.web.routing import Router
 
 
-def operations_router(checks: Mapping[str, Check], gatherers: Sequence[Gatherer] = ()) -> APIRouter:
+def operations_router(checks: Mapping[str, Check], gatherers: Sequence[Gatherer] = ()) -> Router:
     """Return `/healthz`, `/readyz` and `/metrics`, none of which needs a sign-in or shows anything of anybody's.
 
     `checks` say what must be well before the program can serve, by name, such as `database` and `migrations`;
     `gatherers` read the figures that stand in the data base.
     """
-    router = APIRouter(tags=["Operations"])
+    router = Router(tags=["Operations"])
 
     @router.get("/healthz", summary="Alive?")
     async def healthz() -> dict[str, str]:

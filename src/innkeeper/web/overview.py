@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +25,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.http import CurrentServer, Db
 from innkeeper.telemetry.logging import get_logger
 from innkeeper.web.pages import Cell, Hotel, render
+from innkeeper.web.routing import Router
 from innkeeper.web.status import State
 
 log = get_logger(__name__)
@@ -140,9 +141,9 @@ class Overview:
         return [section for section in self.sections if isinstance(section, Failed)]
 
 
-def overview_router(providers: Sequence[Provider]) -> APIRouter:
+def overview_router(providers: Sequence[Provider]) -> Router:
     """Return the routes of the overview, fed by `providers` in their order."""
-    router = APIRouter(include_in_schema=False)
+    router = Router(include_in_schema=False)
 
     @router.get("/")
     async def overview(request: Request, caller: CurrentServer, hotel: Hotel, database: Db) -> HTMLResponse:

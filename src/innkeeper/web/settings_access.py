@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from innkeeper.access import api, audit, repository
@@ -19,10 +19,11 @@ from innkeeper.access.roles import PIN_ROLES, Role
 from innkeeper.access.schemas import NewToken, NewUser, OwnPassword, User, UserChange
 from innkeeper.domain.errors import InnkeeperError, NotFound
 from innkeeper.web.pages import Hotel
+from innkeeper.web.routing import Router
 from innkeeper.web.settings_forms import Field, Filled, body_of, given, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
-router = APIRouter(prefix=ROOT, include_in_schema=False)
+router = Router(prefix=ROOT, include_in_schema=False)
 
 #: Lines of a list on one page.
 PAGE = 50

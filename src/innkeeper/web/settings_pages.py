@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from innkeeper.access.http import CurrentAdmin, CurrentCaller, CurrentManager, Db
@@ -14,6 +14,7 @@ from innkeeper.house.schemas_property import PropertyIn
 from innkeeper.telemetry.alerts import Alerts
 from innkeeper.web import settings_access
 from innkeeper.web.pages import Hotel, NavEntry
+from innkeeper.web.routing import Router
 from innkeeper.web.settings_forms import Field, Filled, Group, body_of, given, typed, wrong
 from innkeeper.web.settings_frame import ROOT, draw, go
 
@@ -21,8 +22,8 @@ NAVIGATION = NavEntry(ROOT, "Settings", Role.MANAGER)
 
 Notice = Annotated[str, Query(max_length=40)]
 
-router = APIRouter(prefix=ROOT, include_in_schema=False)
-router.routes.extend(settings_access.router.routes)
+router = Router(prefix=ROOT, include_in_schema=False)
+router.take_over(settings_access.router)
 
 PROPERTY = Group(
     "property",

@@ -4,7 +4,7 @@ import secrets
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from innkeeper.access.http import (
@@ -19,8 +19,9 @@ from innkeeper.access.sessions import csrf_token, is_csrf_token
 from innkeeper.access.throttle import TooManyAttempts
 from innkeeper.domain.errors import InnkeeperError, NotSignedIn
 from innkeeper.web.pages import render
+from innkeeper.web.routing import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 #: Belongs to the form while nobody is signed in, so that another site cannot sign somebody in as somebody else.
 FORM_COOKIE = "innkeeper_form"
