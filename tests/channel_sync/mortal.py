@@ -67,10 +67,10 @@ class MortalDatabase(Database):
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
+    async def write(self, *, long: bool = False) -> AsyncIterator[Tx]:
         """Open a writing transaction, whose end may be the end of the process. Raises Killed."""
         self.fate.passed("begin")
-        async with super().write() as tx:
+        async with super().write(long=long) as tx:
             yield tx
             self.fate.passed("before commit")
         self.fate.passed("after commit")

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from innkeeper.channel_sync import ari_repository, repository
+from innkeeper.channel_sync import ari_repository, repository, room_types, settings
 from innkeeper.channel_sync.availability_out import type_windows, window_of
 from innkeeper.channel_sync.work import queue_poll
 from innkeeper.domain.errors import InnkeeperError
@@ -31,6 +31,8 @@ ROUNDS = 12
 
 MARK = "innkeeper-block:"
 
+_SWITCHES = ("sync_enabled", "sync_availability", "sync_rates")
+
 _KINDS = st.sampled_from([DOUBLE, DOUBLE, SUITE])
 _SPANS = st.tuples(st.integers(0, 8), st.integers(1, 5)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -50,6 +52,9 @@ _EDITS = st.one_of(
     _step("stranger prices", kind=_KINDS, nights=_SPANS),
     _step("staff closes room", number=st.integers(0, 3), active=st.booleans()),
     _step("day passes"),
+    _step("switches", name=st.sampled_from(_SWITCHES), on=st.booleans()),
+    _step("unmaps", kind=_KINDS),
+    _step("maps", kind=_KINDS, direction=st.sampled_from(room_types.DIRECTIONS)),
 )
 _PUSHES = st.builds(
     Talk,
@@ -144,6 +149,20 @@ class SellingPlay(Play):
         async with world.database.write() as tx:
             await rooms.update_room_type(tx, world.property_id, world.types[kind], {"price_per_night": Decimal(price)})
 
+    async def _switches(self, _: int, name: str, on: bool) -> None:
+        await settings.save(self.world.channels, DEFAULT_PROPERTY, {name: on})
+
+    async def _unmaps(self, _: int, kind: int) -> None:
+        async with self.world.database.write() as tx:
+            for mapping in await repository.room_type_mappings(tx.session, DEFAULT_PROPERTY):
+                if mapping.qloapps_product_id == kind:
+                    await room_types.delete_mapping(tx, mapping)
+
+    async def _maps(self, _: int, kind: int, direction: str) -> None:
+        world = self.world
+        async with world.database.write() as tx:
+            await room_types.create_mapping(tx, DEFAULT_PROPERTY, world.types[kind], kind, 1, direction)
+
     async def _day_passes(self, _: int) -> None:
         self.clock.advance(86_400)
         async with self.world.database.write() as tx:
@@ -218,6 +237,7 @@ def _frozen(line: Any) -> tuple[Any, ...]:
 async def rest(play: SellingPlay) -> None:
     """Let time pass without faults until a round sends nothing. Fails when that never happens."""
     world = play.world
+    await settings.save(world.channels, DEFAULT_PROPERTY, dict.fromkeys(_SWITCHES, True))
     await play.shop.settle()
     hidden = any(order.hidden for order in world.orders())
     for number in range(ROUNDS):
@@ -270,6 +290,10 @@ async def check(play: SellingPlay) -> None:
                 tax = 1 + tax_percent(state, kind.product_id) / 100
                 paid = cents(night_price(state, kind.product_id, night.toordinal()) * tax)
                 assert paid == cents(prices[kind.product_id][n].price * factor), (kind.name, night, paid)
+    sent = {kind.product_id for kind in kinds}
+    assert {line.id_product for line in ours(state)} <= sent, "a block stands at a type that is not sent"
+    rules = [rule for rule in state.feature_prices.values() if rule["feature_price_name"][1] == "innkeeper-rate"]
+    assert {rule["id_product"] for rule in rules} <= sent, "a price rule stands at a type that is not sent"
     for number, before in play.lines.items():
         assert _frozen(state.lines[number]) == before, "a stranger's block was touched"
     for number, rule in play.rules.items():

@@ -1,5 +1,6 @@
 """A sweep proves that both sides are equal, or says where they are not, heals what is ours and asks for the rest."""
 
+from copy import copy
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,18 @@ from innkeeper.domain.outcome import Done
 from innkeeper.house import reservations, rooms
 from innkeeper.jobs.tables import JobRow
 from innkeeper.simulators.qloapps.actors import Stay as ShopStay
-from tests.channel_sync.selling import go_live, house_prices, link_of, set_rate, shop_free, shop_prices
+from tests.channel_sync.selling import (
+    NIGHTS,
+    blocks,
+    close_rooms,
+    go_live,
+    house_prices,
+    link_of,
+    set_rate,
+    shop_free,
+    shop_prices,
+)
+from tests.channel_sync.test_letting_go import ours_there, unmap
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
 
 pytestmark = pytest.mark.anyio
@@ -197,3 +209,39 @@ async def test_nights_are_not_said_to_heal_while_availability_is_switched_off(se
     report = await sweep(selling)
     (night,) = [one for one in report["differences"] if one["kind"] == "availability"]
     assert (night["heals"], night["why"]) == (False, "Sending availability is switched off.")
+
+
+async def test_a_night_that_heals_and_a_later_one_that_asks_are_told_apart(selling: World) -> None:
+    await close_rooms(selling, DOUBLE, 3, 5)
+    await selling.work()
+    (row,) = await blocks(selling)
+    state = selling.shop.state
+    line = state.lines[row.line_id]
+    later = copy(line)
+    later.id, later.id_order, later.comment = line.id + 500, 0, "held by staff"
+    later.date_from, later.date_to = f"{day(20)} 00:00:00", f"{day(22)} 00:00:00"
+    state.remove_line(line)
+    state.add_line(later)
+    report = await sweep(selling)
+    nights = [one for one in report["differences"] if one["kind"] == "availability"]
+    assert [(one["start"], one["end"], one["heals"], "why" in one) for one in nights] == [
+        (day(3).isoformat(), day(5).isoformat(), True, False),
+        (day(20).isoformat(), day(22).isoformat(), False, True),
+    ]
+    assert shop_free(selling, DOUBLE)[3:5] == [2, 2]
+
+
+async def test_what_stands_of_a_type_that_is_not_sent_is_told_and_taken_back(selling: World) -> None:
+    await close_rooms(selling, DOUBLE, 3, 7)
+    await selling.work()
+    await unmap(selling, DOUBLE)
+    async with selling.database.write() as tx:
+        await tx.session.execute(delete(JobRow))  # as if the mapping had gone while nothing was sent
+    rules = ours_there(selling, DOUBLE)
+    for heal in (False, True):
+        report = await sweep(selling, heal=heal)
+        left = [one for one in report["differences"] if one["kind"] == "left_behind"]
+        assert sorted(one["subject"].partition(":")[0] for one in left if one["heals"])[-rules:] == ["rule"] * rules
+        assert (len(left), report["healed"]) == (rules + 1, len(left) if heal else 0)
+    assert (shop_free(selling, DOUBLE), ours_there(selling, DOUBLE)) == ([3] * NIGHTS, 0)
+    assert (await sweep(selling))["equal"] is True

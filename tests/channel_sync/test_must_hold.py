@@ -151,6 +151,22 @@ async def test_a_right_taken_away_is_one_row_and_what_needs_it_waits(wired: Worl
     await nothing_waits(wired)
 
 
+async def test_a_right_given_back_is_noticed_by_the_work_that_waited_for_it(wired: World) -> None:
+    key = wired.shop.state.keys[DEMO_KEY]
+    everything = key.permissions
+    key.permissions = {
+        name: key.methods(name) - ({"POST"} if name in ("bookings", "room_bookings") else set())
+        for name in _granted(wired)
+    }
+    await wired.book(wired.room(3, 5))
+    await wired.work()
+    assert await rows(wired) == ["missing_rights"]
+    key.permissions = everything
+    wired.clock.advance(60)
+    await wired.work()
+    assert await rows(wired) == [], "nobody had to look at the shop, or to wait for the next look"
+
+
 def _granted(world: World) -> list[str]:
     return list(resource_names(world.shop.state.version))
 

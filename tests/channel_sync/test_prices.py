@@ -126,6 +126,16 @@ async def test_a_rule_that_somebody_else_keeps_switched_off_does_not_stop_us_for
     assert prices[:4] + prices[6:] == [Decimal(120)] * (NIGHTS - 2)
 
 
+async def test_a_rule_of_staff_whose_name_begins_like_ours_is_not_ours(selling: World) -> None:
+    state = selling.shop.state
+    number = foreign_rule(selling, 400, 402, feature_price_name={1: "innkeeper-rate special"})
+    before = dict(state.feature_prices[number])
+    await selling.sync("rates", full=True)
+    await selling.sync("all", full=True)
+    assert state.feature_prices[number] == before
+    assert shop_prices(selling, DOUBLE) == await house_prices(selling, DOUBLE)
+
+
 async def test_a_rule_of_ours_that_somebody_spoiled_is_made_right(selling: World) -> None:
     state = selling.shop.state
     (rule,) = state.rates_of_type[DOUBLE]

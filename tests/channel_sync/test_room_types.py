@@ -101,7 +101,7 @@ async def test_mapping_made_while_the_shop_was_away_is_told_once_it_answers_and_
         assert told.title == "Double is mapped to room type 99, which QloApps does not have"
         assert {"action": "unknown there", "room_type": "Double", "qloapps_product_id": 99} in result.actions
         await office.call("DELETE", f"/qloapps/mappings/room-types/{made['id']}", 204)
-    assert "mapped_type_unknown" not in await unmapped.attention()
+    assert await unmapped.attention() == {}, "the shop sells nothing of a type that it does not have"
 
 
 async def test_mapping_of_a_room_type_that_is_deleted_goes_with_it(world: World) -> None:
@@ -109,6 +109,17 @@ async def test_mapping_of_a_room_type_that_is_deleted_goes_with_it(world: World)
         await rooms.delete_room_type(tx, world.property_id, world.types[SUITE])
     assert [one.qloapps_product_id for one in await mappings(world)] == [DOUBLE]
     assert (await world.attention())["unmapped_room_type"].title == "Room type Suite has no mapping"
+
+
+async def test_type_whose_mapping_is_deleted_is_told_until_it_is_mapped_again(world: World) -> None:
+    (mapping,) = [one for one in await mappings(world) if one.qloapps_product_id == SUITE]
+    asked = {"local_room_type_id": str(world.types[SUITE]), "qloapps_product_id": SUITE}
+    async with desk(world) as office:
+        await office.call("DELETE", f"/qloapps/mappings/room-types/{mapping.id}", 204)
+        told = (await world.attention())["unmapped_room_type"]
+        assert (told.title, told.key) == ("Room type Suite has no mapping", str(SUITE))
+        await office.call("POST", "/qloapps/mappings/room-types", 201, json=asked)
+    assert await world.attention() == {}
 
 
 # --- what both sides say of a type ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from uuid import UUID
 from innkeeper.channel_sync import ari_repository, ari_work, drift, repository
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.connection import Channels, Link
-from innkeeper.channel_sync.letting_go import let_go
+from innkeeper.channel_sync.letting_go import let_go, let_go_of_all
 from innkeeper.channel_sync.prices_out import push_rates
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.domain.outcome import Done, Outcome, Unknown
@@ -20,7 +20,7 @@ WORDS: Mapping[str, str] = {
     ari_work.AVAILABILITY: "sending rooms that are left",
     ari_work.RATES: "sending prices",
     ari_work.DRIFT: "comparing both sides",
-    ari_work.LET_GO: "taking back what was sent of a room type that is mapped no more",
+    ari_work.LET_GO: "taking back what was sent of room types that are mapped no more",
 }
 
 
@@ -52,6 +52,8 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
 
     async def do_let_go(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)
+        if "product_id" not in job.payload:
+            return await let_go_of_all(link)
         return await let_go(link, int(job.payload["product_id"]), UUID(job.payload["room_type_id"]))
 
     return {
@@ -64,7 +66,7 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
 
 def _options(job: Job) -> PushOptions:
     kind = job.payload.get("room_type_id")
-    return PushOptions(room_type_ids=[UUID(kind)] if kind else None)
+    return PushOptions(room_type_ids=[UUID(kind)] if kind else None, full=bool(job.payload.get("full")))
 
 
 async def _doubts(link: Link) -> Outcome[Any]:

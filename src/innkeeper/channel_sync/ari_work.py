@@ -1,6 +1,6 @@
 """Puts the pushing of rooms and prices on the queue: one job for each room type, however often it is touched."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -28,6 +28,9 @@ PRIORITY = {LET_GO: 20, AVAILABILITY: 25, RATES: 35, DRIFT: 80}
 #: With so few rooms left on a night, the next guest there may take one that is gone: this overtakes everything.
 FEW_LEFT = 1
 URGENT_PUSH, URGENT = 4, 5
+
+#: A full push comes after the synchronisation that is queued with it, for the same reason as above.
+CATCH_UP = 45
 
 #: What room types announce that changes prices or limits of stay, and what changes how many can be sold.
 _PRICED = frozenset({"price_per_night", "min_stay", "max_stay", "created"})
@@ -139,15 +142,8 @@ async def queue_let_go(tx: Tx, property_id: UUID, product_id: int, room_type_id:
     config = await repository.config_once(tx.session, property_id)
     if config is None or not config.sync_enabled or config.mode != "live":
         return
-    spec = JobSpec(
-        kind=LET_GO,
-        key=str(product_id),
-        property_id=property_id,
-        lane=lane(property_id),
-        payload={"product_id": product_id, "room_type_id": str(room_type_id)},
-        priority=PRIORITY[LET_GO],
-    )
-    await enqueue_many(tx, [spec])
+    payload = {"product_id": product_id, "room_type_id": str(room_type_id)}
+    await enqueue_many(tx, [_let_go_spec(property_id, str(product_id), payload)])
 
 
 async def queue_window(tx: Tx, config: Config) -> None:
@@ -155,6 +151,19 @@ async def queue_window(tx: Tx, config: Config) -> None:
     kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
     if kinds:
         await enqueue_many(tx, [_spec(kind, config.property_id, None) for kind in kinds])
+
+
+async def queue_catch_up(tx: Tx, config: Config) -> None:
+    """Push rooms and prices of every type, and take back what stands of types that are not sent: sending has begun.
+
+    While it was off nobody looked there, mappings may have gone, and an installation that is no more may have sent to
+    the same shop. So everything is read afresh, also which blocks are ours. It has keys of its own: a push of what has
+    changed must not take its place.
+    """
+    kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
+    if kinds:
+        specs = [_spec(kind, config.property_id, None, full=True) for kind in kinds]
+        await enqueue_many(tx, [_let_go_spec(config.property_id, "all", {}), *specs])
 
 
 async def queue_drift(tx: Tx, property_id: UUID, sweep_id: UUID) -> None:
@@ -170,15 +179,28 @@ async def queue_drift(tx: Tx, property_id: UUID, sweep_id: UUID) -> None:
     await enqueue_many(tx, [spec])
 
 
-def _spec(kind: str, property_id: UUID, room_type_id: UUID | None, *, urgent: bool = False) -> JobSpec:
-    payload: dict[str, Any] = {"room_type_id": str(room_type_id)} if room_type_id else {}
+def _let_go_spec(property_id: UUID, key: str, payload: Mapping[str, Any]) -> JobSpec:
     return JobSpec(
-        kind=kind,
-        key=str(room_type_id or "all"),
+        kind=LET_GO,
+        key=key,
         property_id=property_id,
         lane=lane(property_id),
         payload=payload,
-        priority=URGENT if urgent else PRIORITY[kind],
+        priority=PRIORITY[LET_GO],
+    )
+
+
+def _spec(
+    kind: str, property_id: UUID, room_type_id: UUID | None, *, urgent: bool = False, full: bool = False
+) -> JobSpec:
+    payload: dict[str, Any] = {"room_type_id": str(room_type_id)} if room_type_id else {}
+    return JobSpec(
+        kind=kind,
+        key=str(room_type_id or ("full" if full else "all")),
+        property_id=property_id,
+        lane=lane(property_id),
+        payload={**payload, "full": True} if full else payload,
+        priority=URGENT if urgent else CATCH_UP if full else PRIORITY[kind],
     )
 
 

@@ -75,6 +75,8 @@ class _Push:
     types: list[TypeWindow]
     #: Rooms on nights that the shop refused although nothing holds them there: they are not for sale.
     closed: set[tuple[int, int]] = field(default_factory=set)
+    #: The references of our blocks by their id, where this push has looked for all of them.
+    marked: dict[str, str] = field(default_factory=dict)
     refused: set[Run] = field(default_factory=set)
     moved: bool = False
     #: When the step in hand began, by `perf_counter`.
@@ -143,7 +145,9 @@ async def _push(link: Link, options: PushOptions, result: SyncResult) -> Outcome
     for _ in range(len(types) - len(touched)):
         result.count("skip")
     push = _Push(link, options, result, start, end, touched)
-    if options.full or pending & {kind.room_type_id for kind in types}:
+    # of a type that was never told of, blocks may stand that nobody remembers: of an earlier installation, or mapping
+    untold = any(_never_told(states.get(kind.room_type_id)) for kind in types)
+    if options.full or untold or pending & {kind.room_type_id for kind in types}:
         answer = await _look_for_blocks(push)
         if not isinstance(answer, Done):
             return answer
@@ -154,6 +158,10 @@ async def _push(link: Link, options: PushOptions, result: SyncResult) -> Outcome
         if outcome is not None:
             return outcome
     return Later("rooms were booked there while blocks were made; the rest is planned anew", 5, code="ROOMS_MOVED")
+
+
+def _never_told(state: TypeState | None) -> bool:
+    return state is None or state.nights_at is None
 
 
 def _changed(kind: TypeWindow, state: TypeState | None, start: date, options: PushOptions) -> bool:
@@ -176,7 +184,7 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
     found = {one.room_type_id: one for one in answer.value}
     async with link.database.read() as session:
         rows = await ari_repository.blocks(session, link.property_id)
-    ours = _ours(rows, answer.value)
+    ours = _ours({**push.marked, **{row.block_id: row.reference for row in rows if row.block_id}}, answer.value)
     push.moved = False
     acted = False
     for kind in push.types:
@@ -206,9 +214,8 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
     return Done(push.result)
 
 
-def _ours(rows: Sequence[Block], inventories: Sequence[RoomInventory]) -> dict[str, ChannelBlock]:
-    """Return our blocks as they stand there, by their id."""
-    known = {row.block_id: row.reference for row in rows if row.block_id}
+def _ours(known: Mapping[str, str], inventories: Sequence[RoomInventory]) -> dict[str, ChannelBlock]:
+    """Return our blocks as they stand there, by their id; `known` are references by id."""
     found = {}
     for inventory in inventories:
         for hold in inventory.holds:
@@ -375,6 +382,7 @@ async def _look_for_blocks(push: _Push) -> Outcome[Any]:
     answer = await link.connector.blocks(push.start)
     if not isinstance(answer, Done):
         return answer
+    push.marked = {block.block_id: block.reference for block in answer.value}
     if push.options.dry_run:
         return answer
     async with link.database.write() as tx:

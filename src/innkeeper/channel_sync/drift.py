@@ -8,6 +8,7 @@ from innkeeper.channel_sync import ari_repository
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.drift_bookings import compare_bookings, count_healed_bookings
 from innkeeper.channel_sync.drift_found import Difference, Part
+from innkeeper.channel_sync.drift_left import compare_left
 from innkeeper.channel_sync.drift_nights import compare_nights
 from innkeeper.channel_sync.drift_rates import compare_rates
 from innkeeper.channel_sync.tables import DriftSweep
@@ -23,6 +24,7 @@ PHASES: Mapping[str, Callable[[Link, DriftSweep], Awaitable[Outcome[Part]]]] = {
     "bookings": compare_bookings,
     "nights": compare_nights,
     "rates": compare_rates,
+    "left": compare_left,
     "healed": count_healed_bookings,
 }
 

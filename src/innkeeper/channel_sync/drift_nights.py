@@ -115,7 +115,7 @@ def _differing_nights(kind: TypeWindow, view: _View, start: date, config: Config
             continue
         healing = _healing_of_night(ours - theirs, yielding, view.why, config)
         day, last = start + timedelta(days=night), found[-1] if found else None
-        same = last is not None and all(last[name] == value for name, value in healing.items())
+        same = last is not None and all(last.get(name) == healing.get(name) for name in ("why", "healing", "heals"))
         if last and same and (last["house"], last["qloapps"], last["end"]) == (ours, theirs, day.isoformat()):
             last["end"] = (day + timedelta(days=1)).isoformat()
             continue

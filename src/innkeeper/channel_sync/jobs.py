@@ -9,7 +9,15 @@ from innkeeper.channel_sync import ari_jobs, attention, log_repository, reposito
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.contacts import INBOUND, OUTBOUND, note_answer, open_link, patient, until_readable
+from innkeeper.channel_sync.contacts import (
+    INBOUND,
+    LACKS_RIGHT,
+    OUTBOUND,
+    note_answer,
+    open_link,
+    patient,
+    until_readable,
+)
 from innkeeper.channel_sync.details import fetch_details
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
@@ -109,6 +117,10 @@ def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
             return watch.HELD
         outcome = await handler(job)
         await note_answer(link, direction, outcome, before)
+        if isinstance(outcome, Done) and job.failure_code == LACKS_RIGHT:
+            # the right that this waited for is back; whether all are is told by a look at them
+            async with channels.database.write() as tx:
+                await work.queue_check(tx, job.property_id)
         return patient(outcome)
 
     return noted

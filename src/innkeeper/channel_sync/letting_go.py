@@ -1,5 +1,7 @@
-"""Takes back from QloApps what was told of a room type that is sent there no longer: its blocks and its price rules."""
+"""Takes back from QloApps what was told of room types that are sent there no longer: blocks and price rules."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,18 @@ from innkeeper.domain.outcome import Done, Outcome, Unknown
 from innkeeper.house import properties
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What stands of ours at room types of theirs that are not sent.
+
+    `types` are these types by their id there, each with the house's type that was sent as it, where that is known.
+    """
+
+    types: Mapping[int, UUID | None]
+    rules: Sequence[RateRule] = ()
+    blocks: Sequence[ChannelBlock] = ()
+
+
 async def let_go(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any]:
     """Release every block of ours on the product and delete every price rule of ours, also those not remembered.
 
@@ -21,37 +35,88 @@ async def let_go(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any
     is sent to again by now: the next push makes of what stands there what it shall be. What is switched off is left,
     since the key may lack the right. Unknown while a block that was never answered may still appear.
     """
+    return await _let_go(link, {product_id: room_type_id})
+
+
+async def let_go_of_all(link: Link) -> Outcome[Any]:
+    """Do as `let_go` with every room type of the hotel that is not sent."""
+    return await _let_go(link, None)
+
+
+async def _let_go(link: Link, types: Mapping[int, UUID | None] | None) -> Outcome[Any]:
     if not link.may_write:
         return Done(f"the connection is in {link.config.mode}, not live")
+    answer = await left_behind(link, types)
+    if not isinstance(answer, Done):
+        return answer
+    taken = await take_back(link, answer.value)
+    if not isinstance(taken, Done) or not link.config.sync_availability:
+        return taken
+    return await _forget_the_rest(link, answer.value.types)
+
+
+async def left_behind(link: Link, types: Mapping[int, UUID | None] | None = None) -> Outcome[Left]:
+    """Read what stands of ours at those of these types that are not sent; left out, all types of the hotel are meant.
+
+    What is switched off is not looked at.
+    """
+    if types is None:
+        answer = await _all_types(link)
+        if not isinstance(answer, Done):
+            return answer
+        types = answer.value
     async with link.database.read() as session:
+        house = await properties.get(session, link.property_id)
         pairs = await ari_repository.outward_types(session, link.property_id, link.config.qloapps_hotel_id)
-    if product_id in {product for _, product in pairs}:
-        return Done("it is sent there again")
-    if link.config.sync_rates:
-        outcome = await _delete_rules(link, product_id, room_type_id)
-        if not isinstance(outcome, Done):
-            return outcome
-    if link.config.sync_availability:
-        return await _release_blocks(link, product_id, room_type_id)
+    sent = {product_id for _, product_id in pairs}
+    types = {product_id: kind for product_id, kind in types.items() if product_id not in sent}
+    rules: Sequence[RateRule] = ()
+    blocks: Sequence[ChannelBlock] = ()
+    if types and link.config.sync_rates:
+        found = await link.connector.rate_rules(sorted(types))
+        if not isinstance(found, Done):
+            return found
+        rules = [rule for rule in found.value if rule.ours and rule.room_type_id in types]
+    if types and link.config.sync_availability:
+        standing = await link.connector.blocks(house.business_date)
+        if not isinstance(standing, Done):
+            return standing
+        blocks = [block for block in standing.value if block.room_type_id in types]
+    return Done(Left(types, rules, blocks))
+
+
+async def _all_types(link: Link) -> Outcome[Mapping[int, UUID | None]]:
+    """Return every room type that the hotel has there, or that a block of ours is remembered at."""
+    if not (link.config.sync_rates or link.config.sync_availability):
+        return Done({})
+    answer = await link.connector.room_types()
+    if not isinstance(answer, Done):
+        return answer
+    async with link.database.read() as session:
+        rows = await ari_repository.blocks(session, link.property_id)
+    types: dict[int, UUID | None] = {theirs.room_type_id: None for theirs in answer.value}
+    return Done(types | {row.qloapps_product_id: row.room_type_id for row in rows})
+
+
+async def take_back(link: Link, left: Left) -> Outcome[Any]:
+    """Delete the rules and release the blocks, and write each down."""
+    for rule in left.rules:
+        begun = perf_counter()
+        deleted = await link.connector.delete_rate(rule.rule_id)
+        if not isinstance(deleted, Done):
+            return deleted
+        async with link.database.write() as tx:
+            tx.session.add(_rule_log(link, left.types[rule.room_type_id], rule, milliseconds_since(begun)))
+    for block in left.blocks:
+        begun = perf_counter()
+        released = await link.connector.release_block(block)
+        if not isinstance(released, Done):
+            return released
+        await _forget(link, left.types[block.room_type_id], block, milliseconds_since(begun))
     return Done("nothing of it stands there")
 
 
-async def _delete_rules(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any]:
-    answer = await link.connector.rate_rules([product_id])
-    if not isinstance(answer, Done):
-        return answer
-    for rule in answer.value:
-        if rule.ours and rule.room_type_id == product_id:
-            begun = perf_counter()
-            deleted = await link.connector.delete_rate(rule.rule_id)
-            if not isinstance(deleted, Done):
-                return deleted
-            async with link.database.write() as tx:
-                tx.session.add(_rule_log(link, room_type_id, rule, milliseconds_since(begun)))
-    return Done(None)
-
-
-def _rule_log(link: Link, room_type_id: UUID, rule: RateRule, milliseconds: int) -> SyncLog:
+def _rule_log(link: Link, room_type_id: UUID | None, rule: RateRule, milliseconds: int) -> SyncLog:
     return SyncLog(
         property_id=link.property_id,
         sync_type="qloapps_rates_outbound",
@@ -69,23 +134,7 @@ def _rule_log(link: Link, room_type_id: UUID, rule: RateRule, milliseconds: int)
     )
 
 
-async def _release_blocks(link: Link, product_id: int, room_type_id: UUID) -> Outcome[Any]:
-    async with link.database.read() as session:
-        house = await properties.get(session, link.property_id)
-    answer = await link.connector.blocks(house.business_date)
-    if not isinstance(answer, Done):
-        return answer
-    for block in answer.value:
-        if block.room_type_id == product_id:
-            begun = perf_counter()
-            released = await link.connector.release_block(block)
-            if not isinstance(released, Done):
-                return released
-            await _forget(link, room_type_id, block, milliseconds_since(begun))
-    return await _forget_the_rest(link, product_id)
-
-
-async def _forget(link: Link, room_type_id: UUID, block: ChannelBlock, milliseconds: int) -> None:
+async def _forget(link: Link, room_type_id: UUID | None, block: ChannelBlock, milliseconds: int) -> None:
     async with link.database.write() as tx:
         row = await ari_repository.block_of_reference(tx.session, link.property_id, block.reference)
         if row is not None:
@@ -93,13 +142,11 @@ async def _forget(link: Link, room_type_id: UUID, block: ChannelBlock, milliseco
         tx.session.add(block_log(link.property_id, room_type_id, "delete", block, None, milliseconds))
 
 
-async def _forget_the_rest(link: Link, product_id: int) -> Outcome[Any]:
+async def _forget_the_rest(link: Link, types: Collection[int]) -> Outcome[Any]:
     """Forget what stands there no more, and look again for what was never answered before it is given up."""
     async with link.database.write() as tx:
         rows = [
-            row
-            for row in await ari_repository.blocks(tx.session, link.property_id)
-            if row.qloapps_product_id == product_id
+            row for row in await ari_repository.blocks(tx.session, link.property_id) if row.qloapps_product_id in types
         ]
         for row in rows:
             row.looks += row.status == "pending"

@@ -114,7 +114,7 @@ def outbound_log(
 
 def block_log(
     property_id: UUID,
-    room_type_id: UUID,
+    room_type_id: UUID | None,
     operation: str,
     block: ChannelBlock,
     sync_state_id: UUID | None,

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari, ari_repository, rates_out, repository
+from innkeeper.channel_sync import ari, rates_out, repository
 from innkeeper.channel_sync.ari import Run
 from innkeeper.channel_sync.availability_out import PushOptions, TypeWindow, type_windows, window_of
 from innkeeper.channel_sync.connection import Link
@@ -27,7 +27,7 @@ MOST_SENT = 400
 
 
 class Nights:
-    """The nights of a rehearsal. Reading them costs at most six requests, however many types there are."""
+    """The nights of a rehearsal. Reading them costs at most nine requests, however many types there are."""
 
     def __init__(self, link: Link, house: Property) -> None:
         self._link, self._house = link, house
@@ -67,6 +67,10 @@ class Nights:
         inventory = await connector.inventory(numbers, self.start, self.end, fresh=True)
         if not isinstance(inventory, Done):
             return inventory
+        # asked for, since an installation that is new to the shop remembers none
+        standing = await connector.blocks(self.start)
+        if not isinstance(standing, Done):
+            return standing
         terms = await connector.price_terms()
         if not isinstance(terms, Done):
             return terms
@@ -74,9 +78,9 @@ class Nights:
         if not isinstance(rules, Done):
             return rules
         rooms = {one.room_type_id: one for one in inventory.value}
+        own = {block.block_id for block in standing.value}
         sent = await self._sent()
         async with self._link.database.read() as session:
-            own = {row.block_id for row in await ari_repository.blocks(session, self._link.property_id)}
             priced = await type_prices(session, self._link, self._house, PushOptions())
         prices = {kind.room_type_id: kind for kind in priced}
         bases = {product.room_type_id: product.base_price for product in products}
@@ -124,7 +128,7 @@ class Nights:
     # --- rooms -------------------------------------------------------------------------------------------------------
 
     def _rooms(
-        self, kind: TypeWindow, there: RoomInventory, own: set[str | None], sent: Mapping[tuple[UUID, int], int]
+        self, kind: TypeWindow, there: RoomInventory, own: set[str], sent: Mapping[tuple[UUID, int], int]
     ) -> dict[str, Any]:
         length = len(kind.wanted)
         taken: list[set[int]] = [set() for _ in range(length)]

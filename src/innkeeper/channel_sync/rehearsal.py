@@ -12,7 +12,7 @@ from innkeeper.channel_sync.outbound import push
 from innkeeper.channel_sync.preview import Nights, side_by_side
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.room_types import suggest
-from innkeeper.channel_sync.settings import findings
+from innkeeper.channel_sync.settings import catch_up, findings
 from innkeeper.channel_sync.tables import Config
 from innkeeper.channel_sync.watch import facts_document, unused_purposes
 from innkeeper.channel_sync.work import queue_scheduled
@@ -140,7 +140,9 @@ async def go_live(channels: Channels, property_id: UUID, mode: str, by: str) -> 
         config = await require_config(tx.session, property_id)
         config.mode, config.approved_plan = mode, plan
         config.approved_at, config.approved_by = utc_now(), by
-        if config.sync_enabled:
+        if config.sync_enabled and mode == "live":
+            await catch_up(tx, config)
+        elif config.sync_enabled:
             await queue_scheduled(tx, property_id)
         return config
 

@@ -164,8 +164,16 @@ async def _check_theirs(
 
 
 async def delete_mapping(tx: Tx, mapping: RoomTypeMapping) -> None:
-    """Take a mapping away, and what was told about it here and there; bookings keep the room type they have."""
+    """Take a mapping away, and what was told about it here and there; bookings keep the room type they have.
+
+    A person is told that QloApps sells the type by itself from now on, unless it has no such type.
+    """
+    product, property_id = str(mapping.qloapps_product_id), mapping.property_id
+    is_sold = not await attention.close_cause(tx, property_id, "mapped_type_unknown", product)
     await forget_told(tx, mapping)
+    if is_sold:
+        kind = await tx.session.get(RoomType, mapping.local_room_type_id)
+        await attention.open_cause(tx, property_id, "unmapped_room_type", product, name=kind.name if kind else product)
     if mapping.sync_direction != "inbound":
         await ari_repository.forget_type(tx.session, mapping.property_id, mapping.local_room_type_id)
         await queue_let_go(tx, mapping.property_id, mapping.qloapps_product_id, mapping.local_room_type_id)
@@ -176,11 +184,7 @@ async def drop_mapping_of(tx: Tx, property_id: UUID, room_type_id: UUID) -> None
     """Take away the mapping of a type that was deleted here; what QloApps still sells of it is told."""
     for mapping in await repository.room_type_mappings(tx.session, property_id):
         if mapping.local_room_type_id == room_type_id:
-            product = str(mapping.qloapps_product_id)
             await delete_mapping(tx, mapping)
-            kind = await tx.session.get(RoomType, room_type_id)
-            name = kind.name if kind else product
-            await attention.open_cause(tx, property_id, "unmapped_room_type", product, name=name)
 
 
 async def forget_told(tx: Tx, mapping: RoomTypeMapping) -> None:

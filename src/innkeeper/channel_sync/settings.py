@@ -95,15 +95,14 @@ async def save(channels: Channels, property_id: UUID, values: Mapping[str, Any])
             await queue_check(tx, property_id)
         await tx.session.flush()
         await tx.session.refresh(config)
-        if config.mode == "live" and any(getattr(config, name) for name in off):
-            await _catch_up(tx, config)
+        if config.mode == "live" and config.sync_enabled and any(getattr(config, name) for name in off):
+            await catch_up(tx, config)
         return config
 
 
-async def _catch_up(tx: Tx, config: Config) -> None:
-    """Send at once what was not sent while it was switched off: until then the shop may sell what is gone here."""
-    await ari_repository.distrust_all(tx.session, config.property_id)
-    await ari_work.queue_window(tx, config)
+async def catch_up(tx: Tx, config: Config) -> None:
+    """Send at once what was not sent before sending began: until then the shop may sell what is gone here."""
+    await ari_work.queue_catch_up(tx, config)
     await queue_scheduled(tx, config.property_id)
 
 

@@ -432,7 +432,7 @@ class DriftSweep(Keyed, Base):
     heal: Mapped[bool] = mapped_column(default=True)
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     completed_at: Mapped[datetime | None]
-    #: What is compared next: {"phase": bookings, strangers, nights or rates, "after": where in it}.
+    #: What is compared next: {"phase": bookings, nights, rates, left or healed, "after": where in it}.
     position: Mapped[dict[str, Any]] = mapped_column(default=dict)
     bookings: Mapped[int] = mapped_column(default=0)
     nights: Mapped[int] = mapped_column(default=0)

@@ -20,8 +20,8 @@ from innkeeper.connectors.qloapps.wire import int_of, text_of
 from innkeeper.domain.channel import PriceTerms, RateDraft, RateRule
 from innkeeper.domain.outcome import Actor, Done, Outcome, Refused, Unknown
 
-#: The beginning of the name of every rule of ours. A name may not hold < > ; = # { }.
-RATE_PREFIX = "innkeeper-rate"
+#: The whole name of every rule of ours; one that only begins so is somebody's. A name may not hold < > ; = # { }.
+RATE_NAME = "innkeeper-rate"
 
 #: Visitors, guests and customers, as every shop is installed. A group of the hotel's own keeps the shop's price.
 GROUPS = (1, 2, 3)
@@ -69,7 +69,7 @@ class QloAppsRates:
         made = int(answer.findtext("feature_price/id") or rule_id or 0)
         if not made:
             return Unknown("QloApps took a price rule without saying which it is.", {"first": str(draft.first)})
-        return Done(RateRule(made, draft.room_type_id, RATE_PREFIX, draft.first, draft.last, draft.net, ours=True))
+        return Done(RateRule(made, draft.room_type_id, RATE_NAME, draft.first, draft.last, draft.net, ours=True))
 
     async def delete(self, rule_id: int) -> Outcome[None]:
         """Delete a rule; one request."""
@@ -106,7 +106,7 @@ class QloAppsRates:
             etree.SubElement(rule, name).text = text
         title = etree.SubElement(rule, "feature_price_name")
         for language in self._languages:
-            etree.SubElement(title, "language", id=str(language)).text = RATE_PREFIX
+            etree.SubElement(title, "language", id=str(language)).text = RATE_NAME
         parts = etree.SubElement(rule, "associations")
         groups = etree.SubElement(parts, "groups")
         for group in GROUPS:
@@ -160,7 +160,7 @@ def _rules(row: Mapping[str, Any]) -> list[RateRule]:
             name,
             *_nights(span),
             Decimal(str(row["impact_value"])),
-            ours=name.startswith(RATE_PREFIX),
+            ours=name == RATE_NAME,
             sound=active and fixed and set(GROUPS) <= groups and not int_of(span.get("is_special_days_exists")),
             idle=not active or not groups,
         )
