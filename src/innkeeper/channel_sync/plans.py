@@ -127,9 +127,10 @@ def _anew(base: Plan, mapping: ReservationMapping, reservation: Reservation, loc
 
 def _hindered(book: Book, reservation: Reservation, local: State, difference: Collection[str] = ALL) -> Plan | None:
     """Return why the mappings do not let the difference be sent, None where they do."""
-    unmapped = () if local.cancelled else _unmapped(book, reservation, local)
-    if unmapped:
-        return Plan("nothing", "a room type has no mapping", unmapped=unmapped)
+    lacking = {key for key, room in local.rooms.items() if isinstance(room["type"], str)}
+    if lacking and not local.cancelled:
+        kinds = [room.room_type_id for room in reservation.rooms if str(room.id) in lacking and room.room_type_id]
+        return Plan("nothing", "a room type has no mapping", unmapped=tuple(dict.fromkeys(kinds)))
     unsent = _unsent(book, reservation, difference)
     if not unsent:
         return None
@@ -144,17 +145,6 @@ def _unsent(book: Book, reservation: Reservation, difference: Collection[str]) -
     keys = {path.split(".")[1] for path in difference if path not in ALL}
     kinds = [room.room_type_id for room in reservation.rooms if whole or str(room.id) in keys]
     return tuple(dict.fromkeys(kind for kind in kinds if kind in book.unsent))
-
-
-def _unmapped(book: Book, reservation: Reservation, local: State) -> tuple[UUID, ...]:
-    kinds = {str(room.id): room.room_type_id for room in reservation.rooms}
-    return tuple(
-        dict.fromkeys(
-            kind
-            for key, room in local.rooms.items()
-            if isinstance(room["type"], str) and (kind := kinds.get(key)) is not None
-        )
-    )
 
 
 def _base(mapping: ReservationMapping | None, reservation: Reservation, local: State, reference: str) -> Plan:

@@ -64,7 +64,8 @@ class State:
 def local_state(reservation: Reservation, products: Mapping[Any, int], agreed: Mapping[str, Any] | None) -> State:
     """Return our side. `products` maps room type ids to the broker's; `agreed` is the last agreed local document.
 
-    A room whose type is not mapped keeps the type that was agreed for it, so that a missing mapping is no change.
+    A room whose type is not mapped keeps the type that was agreed for it, so that a missing mapping is no change; so
+    does one that has no type here, of which nobody here has said another.
     """
     known = (agreed or {}).get("rooms", {})
     rooms: dict[str, dict[str, Any]] = {}
@@ -75,7 +76,7 @@ def local_state(reservation: Reservation, products: Mapping[Any, int], agreed: M
         kind: Any = products.get(room.room_type_id)
         if kind is None:
             before = known.get(key, {})
-            same = before.get("room_type") == str(room.room_type_id)
+            same = before and (room.room_type_id is None or before.get("room_type") == str(room.room_type_id))
             kind = before["type"] if same else f"local:{room.room_type_id}"
         rooms[key] = {
             "type": kind,
