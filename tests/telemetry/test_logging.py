@@ -16,10 +16,10 @@ SECRETS = ("S3cretKey", "+351 912 345 678", "ana.guest@example.com", "$argon2id$
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, before = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.anyio
 def lines() -> Iterator[io.StringIO]:
     """The log as JSON lines."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, before = list(root.handlers), root.level, structlog.get_config()
     stream = io.StringIO()
     configure_logging("json", stream=stream)
     yield stream
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 async def test_a_well_formed_id_is_kept_and_reaches_the_log_and_the_connectors(inn: Inn, lines: io.StringIO) -> None:

@@ -31,7 +31,7 @@ from innkeeper.house import (
 )
 from innkeeper.house.pages_forms import Fields, Trouble, draw, identity, whole
 from innkeeper.house.tables import Reservation, ReservationRoom
-from innkeeper.web.pages import Hotel, NavEntry
+from innkeeper.web.pages import Hotel, NavEntry, ShownDay
 from innkeeper.web.routing import Router
 
 NAVIGATION = NavEntry("/house", "House", Role.FRONT_DESK)
@@ -60,7 +60,7 @@ class View:
 
 
 async def read_view(
-    start: date | None = None, nights: int = 14, room_type: Annotated[str, Query(alias="type", max_length=40)] = ""
+    start: ShownDay | None = None, nights: int = 14, room_type: Annotated[str, Query(alias="type", max_length=40)] = ""
 ) -> View:
     """Return the view that the address names; an odd width is the usual one."""
     return View(start, nights if nights in WIDTHS else 14, identity(room_type, "type"))

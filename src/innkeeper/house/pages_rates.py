@@ -16,7 +16,7 @@ from innkeeper.house.pages_forms import Fields, Trouble, body_of, draw
 from innkeeper.house.rates import NightRate
 from innkeeper.house.schemas_rooms import RatesIn
 from innkeeper.house.tables import RoomType
-from innkeeper.web.pages import Hotel
+from innkeeper.web.pages import Hotel, ShownDay
 from innkeeper.web.routing import Router
 
 router = Router(prefix="/house/rates", include_in_schema=False)
@@ -35,7 +35,7 @@ class TypeRates:
 
 @router.get("")
 async def show_grid(
-    request: Request, _caller: CurrentFrontDesk, hotel: Hotel, database: Db, start: date | None = None
+    request: Request, _caller: CurrentFrontDesk, hotel: Hotel, database: Db, start: ShownDay | None = None
 ) -> HTMLResponse:
     """Show two weeks of rates."""
     return await _grid(request, database, hotel.id, start, {})
@@ -48,7 +48,7 @@ async def set_run(
     hotel: Hotel,
     database: Db,
     fields: Fields,
-    start: date | None = None,
+    start: ShownDay | None = None,
 ) -> Response:
     """Set what was filled in for each night of the run, and show it."""
     try:

@@ -17,7 +17,7 @@ from innkeeper.room_charge import audit_day, day_export, period, repository
 from innkeeper.room_charge.api import systems_of
 from innkeeper.room_charge.connection import Link
 from innkeeper.room_charge.pages_words import pms_name
-from innkeeper.web.pages import Hotel, money, render
+from innkeeper.web.pages import Hotel, ShownDay, money, render
 from innkeeper.web.problems import problem
 from innkeeper.web.routing import Router
 
@@ -26,7 +26,7 @@ router = Router(prefix="/reconciliation", include_in_schema=False)
 #: Days that the revenue shows unless others are asked for.
 _WEEK = 7
 
-Day = Annotated[date | None, Query(alias="date")]
+Day = Annotated[ShownDay | None, Query(alias="date")]
 
 
 # --- the day ----------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ async def _sign(request: Request, link: Link, caller: Caller, day: date, act: An
 
 # --- revenue over a period --------------------------------------------------------------------------------------------
 
-Start = Annotated[date | None, Query()]
+Start = Annotated[ShownDay | None, Query()]
 
 
 @router.get("/revenue")

@@ -23,6 +23,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.access.caller import Caller, Via
@@ -37,6 +38,10 @@ from innkeeper.web.status import State
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
+
+
+#: A day that a screen is asked to show: with others around it, so none at an end of the calendar.
+ShownDay = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
 
 
 @dataclass(frozen=True, slots=True)
