@@ -38,7 +38,8 @@ _TOTALS = select(_CHARGES.c.total).where(
     _CHARGES.c.property_id == _OF, _CHARGES.c.reservation_id == bindparam("reservation_id")
 )
 _POSTED = _CHARGES.c.posting_status == PostingStatus.POSTED.value
-_WAITING = _CHARGES.c.posting_status.in_((PostingStatus.PENDING.value, PostingStatus.UNKNOWN.value))
+#: Not a list of them, which SQLAlchemy writes out anew for each execution.
+_WAITING = or_(*(_CHARGES.c.posting_status == one.value for one in (PostingStatus.PENDING, PostingStatus.UNKNOWN)))
 #: What failed and was neither refused at once nor taken off the queue; see RoomCharge.owed.
 _OWED = (
     (_CHARGES.c.posting_status == PostingStatus.FAILED.value)

@@ -188,7 +188,7 @@ class Database:
     @asynccontextmanager
     async def look(self) -> AsyncIterator[Plain]:
         """Do as `read` does, for plain statements."""
-        async with self._reader.connect() as connection:
+        async with _lent(self._reader) as connection:
             yield Plain(connection)
 
     @asynccontextmanager
@@ -199,7 +199,7 @@ class Database:
         """
         # Whoever gets no connection has done nothing. On SQLite BEGIN IMMEDIATE goes with the first statement, so that
         # the lock is there before anything is read.
-        async with self._writer.connect() as connection, connection.begin():
+        async with _lent(self._writer) as connection, connection.begin():
             if long:
                 take_time(await connection.get_raw_connection())
             tx = Tx(connection, self)
@@ -231,6 +231,20 @@ class Database:
         """Close all connections."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+@asynccontextmanager
+async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Take a connection from the pool and give it back.
+
+    Its own context would close it in a task apart, lest a cancelled one leave it open; but here nothing is open any more
+    by then, so that there is nothing to wait for and nothing that could be cancelled.
+    """
+    connection = await engine.connect()
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def async_url(url: str) -> URL:
