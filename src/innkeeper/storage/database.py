@@ -237,8 +237,8 @@ class Database:
 async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Take a connection from the pool and give it back.
 
-    Its own context would close it in a task apart, lest a cancelled one leave it open; but here nothing is open any more
-    by then, so that there is nothing to wait for and nothing that could be cancelled.
+    Its own context would close it in a task apart, lest a cancelled one leave it open; but by then nothing is open any
+    more, so that there is nothing to wait for and nothing that could be cancelled.
     """
     connection = await engine.connect()
     try:
