@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from innkeeper.domain.charge import PmsCode
 from innkeeper.domain.outcome import Later
 from innkeeper.room_charge import posting, repository
 from innkeeper.room_charge.schemas import PostIn
+from innkeeper.room_charge.tables import RoomCharge
 from tests.room_charge.world import TODAY, World
 
 pytestmark = pytest.mark.anyio
@@ -195,6 +197,25 @@ async def test_terminals_that_post_one_reference_at_once_make_one_posting(world:
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert {answer.json()["posting_status"] for answer in answers} == {"posted"}
     assert list(world.folio().values()) == [Decimal("105.00")]
+
+
+async def test_repetition_that_reads_while_the_charge_lands_tells_how_it_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = world.body()
+    first = asyncio.create_task(world.post(body))
+    while not world.systems.flights:
+        await asyncio.sleep(0)
+    read = repository.charge
+
+    async def read_and_land(*args: Any, **options: Any) -> RoomCharge:
+        row = await read(*args, **options)
+        await first
+        return row
+
+    monkeypatch.setattr(repository, "charge", read_and_land)
+    again = await world.post(body)
+    assert (again.status_code, again.json()["posting_status"]) == (200, "posted")
 
 
 async def test_waiter_chooses_among_guests_who_share_the_room(world: World) -> None:

@@ -81,6 +81,8 @@ class Link:
     last_contact_at: datetime | None
     #: Which PMS this is; what was made for another one is not asked here.
     origin: str = ""
+    #: The PMS, where its books lie in our data base.
+    books: OwnBooks | None = None
     #: Whether the property has settings of its own, beside which is kept how the PMS answers.
     has_settings: bool = True
     #: Seconds that a call about a charge may take: signing in, asking, and reading back what was not told.
@@ -95,11 +97,6 @@ class Link:
     def database(self) -> Database:
         """The data base of the installation."""
         return self.systems.database
-
-    @property
-    def books(self) -> OwnBooks | None:
-        """The PMS, where its books lie in our data base."""
-        return self.connector if isinstance(self.connector, OwnBooks) else None
 
     def now(self) -> datetime:
         """Return the present instant."""
@@ -174,6 +171,7 @@ class Systems:
         async with self.database.read() as session:
             row = await repository.config(session, property_id)
             hotel = await self.hotel(session, property_id)
+        connector = self._connector(property_id, row)
         return Link(
             systems=self,
             property_id=property_id,
@@ -181,7 +179,8 @@ class Systems:
             options=settings.options_of(row),
             outlets=settings.outlets_of(row),
             hotel=hotel,
-            connector=self._connector(property_id, row),
+            connector=connector,
+            books=connector if isinstance(connector, OwnBooks) else None,
             active=row is None or row.is_active,
             troubled=is_troubled(row),
             has_settings=row is not None,

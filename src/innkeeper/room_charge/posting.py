@@ -101,15 +101,22 @@ async def post(link: Link, caller: Caller, order: Order) -> Posted:
 async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | None, bool]:
     """Return what the reference stands for, None while it is free; and whether it ever stood for something.
 
-    Raises Conflict for another check.
+    A charge that this process is posting is waited for. Raises Conflict for another check, and as `post` where the
+    charge that was waited for is refused.
     """
     async with link.database.look() as plain:
         known = await repository.id_of(plain, link.property_id, order.pos_reference)
     if known is None:
         return None, False
+    # looked for before the row is read: a flight that has landed since has written how it ended
+    flight = link.systems.flights.get(known)
+    if flight is not None:
+        await asyncio.wait([flight], timeout=_WATCH_SECONDS)
     async with link.database.read() as session:
         row = await repository.charge(session, link.property_id, known)
     if _is_free(row):
+        if flight is not None and row.content_hash == content:
+            _answer_refused(row)
         return None, True
     waived = order.delivery_named and not order.delivery_charge
     if row.content_hash != content or (waived and row.delivery_charge):
@@ -118,13 +125,6 @@ async def _known(link: Link, order: Order, content: str) -> tuple[RoomCharge | N
             code="REFERENCE_USED",
             action="Send what was sent before, or use a new reference for another check.",
         )
-    flight = link.systems.flights.get(row.id)
-    if flight is not None:
-        await asyncio.wait([flight], timeout=_WATCH_SECONDS)
-        async with link.database.read() as session:
-            row = await repository.charge(session, link.property_id, row.id)
-        if _is_free(row):
-            _answer_refused(row)
     return row, True
 
 
