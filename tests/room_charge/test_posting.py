@@ -203,8 +203,12 @@ async def test_repetition_that_reads_while_the_charge_lands_tells_how_it_ended(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = world.body()
+    world.opera.dial.slow_seconds = 0.3
+    world.opera.dial.next("slow", method="POST", path="/charges")
     first = asyncio.create_task(world.post(body))
-    while not world.systems.flights:
+    for _ in range(10_000):
+        if await world.charges():
+            break
         await asyncio.sleep(0)
     read = repository.charge
 
