@@ -22,8 +22,9 @@ install: $(STAMP) ## create .venv with the pinned dependencies and the browser a
 demo: install ## a whole hotel on http://127.0.0.1:$(PORT)
 	$(BIN)/innkeeper demo --port $(PORT) --data $(DATA)
 
+# in the order of the files: sorted by number of tests, the few that take a minute each would come last
 test: install ## every test that this machine can run
-	$(BIN)/python -m pytest -q -m "not chaos" -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -m "not chaos" -n auto --dist loadfile --no-loadscope-reorder
 
 check: install ## format, lint, types, import rules, tests
 	$(BIN)/ruff format --check .
