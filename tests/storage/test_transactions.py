@@ -1,5 +1,7 @@
 """Objects and plain statements of one transaction stand or fall together."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -52,6 +54,26 @@ async def test_neither_is_kept_after_an_error(database: Database) -> None:
     with pytest.raises(IntegrityError):
         await fails_at_its_end()
     assert await names(database) == []
+
+
+async def test_a_task_that_writes_on_and_on_lets_others_write_in_between(database: Database) -> None:
+    async def write(name: str) -> None:
+        async with database.write() as tx:
+            await tx.plain.execute(insert(LeaseRow), values(name))
+
+    async def write_on() -> None:
+        for number in range(2_000):
+            await write(f"{number:04}")
+
+    busy = asyncio.create_task(write_on())
+    await asyncio.sleep(0)
+    await write("other")
+    assert not busy.done()
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    written = await names(database)
+    assert "other" in written
+    assert len(written) < 20
 
 
 async def test_objects_serve_after_their_transaction(database: Database) -> None:

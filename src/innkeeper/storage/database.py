@@ -210,6 +210,8 @@ class Database:
                 await tx.aclose()
         for wake in self.after_commit:
             wake(tx)
+        # whoever waits for the writing connection comes before this task, which may want it again at once
+        await asyncio.sleep(0)
 
     async def ping(self) -> None:
         """Raise DBAPIError or OSError when the data base does not answer."""
