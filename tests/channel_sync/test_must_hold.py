@@ -131,13 +131,19 @@ async def test_another_key_typed_in_is_tried_at_once(wired: World) -> None:
     assert await rows(wired) == []
 
 
+def forbid_booking(world: World) -> None:
+    """Take from the key of the shop the right to make bookings and lines."""
+    key = world.shop.state.keys[DEMO_KEY]
+    key.permissions = {
+        name: key.methods(name) - ({"POST"} if name in ("bookings", "room_bookings") else set())
+        for name in _granted(world)
+    }
+
+
 async def test_a_right_taken_away_is_one_row_and_what_needs_it_waits(wired: World) -> None:
     key = wired.shop.state.keys[DEMO_KEY]
     everything = key.permissions
-    key.permissions = {
-        name: key.methods(name) - ({"POST"} if name in ("bookings", "room_bookings") else set())
-        for name in _granted(wired)
-    }
+    forbid_booking(wired)
     reservation = await wired.book(wired.room(3, 5))
     await rest(wired, 3)
     assert await rows(wired) == ["missing_rights"]
@@ -154,10 +160,7 @@ async def test_a_right_taken_away_is_one_row_and_what_needs_it_waits(wired: Worl
 async def test_a_right_given_back_is_noticed_by_the_work_that_waited_for_it(wired: World) -> None:
     key = wired.shop.state.keys[DEMO_KEY]
     everything = key.permissions
-    key.permissions = {
-        name: key.methods(name) - ({"POST"} if name in ("bookings", "room_bookings") else set())
-        for name in _granted(wired)
-    }
+    forbid_booking(wired)
     await wired.book(wired.room(3, 5))
     await wired.work()
     assert await rows(wired) == ["missing_rights"]

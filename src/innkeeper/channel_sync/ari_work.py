@@ -143,7 +143,7 @@ async def queue_let_go(tx: Tx, property_id: UUID, product_id: int, room_type_id:
     if config is None or not config.sync_enabled or config.mode != "live":
         return
     payload = {"product_id": product_id, "room_type_id": str(room_type_id)}
-    await enqueue_many(tx, [_let_go_spec(property_id, str(product_id), payload)])
+    await enqueue_many(tx, [_job(LET_GO, property_id, str(product_id), payload)])
 
 
 async def queue_window(tx: Tx, config: Config) -> None:
@@ -163,44 +163,31 @@ async def queue_catch_up(tx: Tx, config: Config) -> None:
     kinds = [AVAILABILITY] * config.sync_availability + [RATES] * config.sync_rates
     if kinds:
         specs = [_spec(kind, config.property_id, None, full=True) for kind in kinds]
-        await enqueue_many(tx, [_let_go_spec(config.property_id, "all", {}), *specs])
+        await enqueue_many(tx, [_job(LET_GO, config.property_id, "all", {}), *specs])
 
 
 async def queue_drift(tx: Tx, property_id: UUID, sweep_id: UUID) -> None:
     """Go on with a comparison of both sides."""
-    spec = JobSpec(
-        kind=DRIFT,
-        key=str(sweep_id),
-        property_id=property_id,
-        lane=lane(property_id),
-        payload={"sweep_id": str(sweep_id)},
-        priority=PRIORITY[DRIFT],
-    )
-    await enqueue_many(tx, [spec])
-
-
-def _let_go_spec(property_id: UUID, key: str, payload: Mapping[str, Any]) -> JobSpec:
-    return JobSpec(
-        kind=LET_GO,
-        key=key,
-        property_id=property_id,
-        lane=lane(property_id),
-        payload=payload,
-        priority=PRIORITY[LET_GO],
-    )
+    await enqueue_many(tx, [_job(DRIFT, property_id, str(sweep_id), {"sweep_id": str(sweep_id)})])
 
 
 def _spec(
     kind: str, property_id: UUID, room_type_id: UUID | None, *, urgent: bool = False, full: bool = False
 ) -> JobSpec:
     payload: dict[str, Any] = {"room_type_id": str(room_type_id)} if room_type_id else {}
+    key = str(room_type_id or ("full" if full else "all"))
+    priority = URGENT if urgent else CATCH_UP if full else None
+    return _job(kind, property_id, key, {**payload, "full": True} if full else payload, priority)
+
+
+def _job(kind: str, property_id: UUID, key: str, payload: Mapping[str, Any], priority: int | None = None) -> JobSpec:
     return JobSpec(
         kind=kind,
-        key=str(room_type_id or ("full" if full else "all")),
+        key=key,
         property_id=property_id,
         lane=lane(property_id),
-        payload={**payload, "full": True} if full else payload,
-        priority=URGENT if urgent else CATCH_UP if full else PRIORITY[kind],
+        payload=payload,
+        priority=PRIORITY[kind] if priority is None else priority,
     )
 
 

@@ -105,9 +105,10 @@ async def by_pos_reference(
     return await session.scalar(query)
 
 
-async def id_of(session: Statements, property_id: UUID, pos_reference: str) -> UUID | None:
+async def id_of(plain: Plain, property_id: UUID, pos_reference: str) -> UUID | None:
     """Return the identifier of the charge that a point of sale's reference stands for."""
-    return await session.scalar(_ID_OF, {"of": property_id, "pos_reference": pos_reference})
+    found: UUID | None = await plain.scalar(_ID_OF, {"of": property_id, "pos_reference": pos_reference})
+    return found
 
 
 async def add_charge(plain: Plain, row: RoomCharge) -> None:
