@@ -11,7 +11,7 @@ from innkeeper.channel_sync.tables import Block
 from innkeeper.house import properties, rates, rooms
 from innkeeper.jobs import queue
 from innkeeper.simulators.qloapps.prices import FIXED, cents, night_price, tax_percent
-from tests.channel_sync.world import DOUBLE, World, day
+from tests.channel_sync.world import DOUBLE, SUITE, World, day
 
 #: Nights that the tests look at.
 NIGHTS = 20
@@ -23,6 +23,15 @@ async def go_live(world: World, *, rooms_too: bool = True, prices_too: bool = Tr
         config = await repository.config(tx.session, world.property_id)
         assert config is not None
         config.sync_availability, config.sync_rates = rooms_too, prices_too
+
+
+async def push_of_each_type(world: World, first: int, last: int) -> None:
+    """Go live and push, so that a block from one night to another and a price of ours stand for each type."""
+    await go_live(world)
+    for product in (DOUBLE, SUITE):
+        await close_rooms(world, product, first, last)
+        await set_rate(world, product, 3, 6, price=Decimal("199.00"))
+    await world.work()
 
 
 def shop_free(world: World, product: int) -> list[int]:

@@ -14,10 +14,10 @@ from tests.channel_sync.selling import (
     blocks,
     close_rooms,
     foreign_rule,
-    go_live,
     house_free,
     house_prices,
     open_rooms,
+    push_of_each_type,
     requests,
     set_rate,
     shop_free,
@@ -34,11 +34,7 @@ SWITCHES = ["sync_enabled", "sync_availability", "sync_rates"]
 @pytest.fixture
 async def selling(world: World) -> World:
     """A world whose rooms and prices are pushed, with a block and a price of ours for each type."""
-    await go_live(world)
-    for product in (DOUBLE, SUITE):
-        await close_rooms(world, product, 10, 14)
-        await set_rate(world, product, 3, 6, price=Decimal("199.00"))
-    await world.work()
+    await push_of_each_type(world, 10, 14)
     return world
 
 

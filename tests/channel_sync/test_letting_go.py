@@ -16,6 +16,7 @@ from tests.channel_sync.selling import (
     go_live,
     house_free,
     house_prices,
+    push_of_each_type,
     set_rate,
     shop_free,
     shop_prices,
@@ -29,11 +30,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def selling(world: World) -> World:
     """A world whose rooms and prices are pushed, with a block and a price of ours for each type."""
-    await go_live(world)
-    for product in (DOUBLE, SUITE):
-        await close_rooms(world, product, 3, 7)
-        await set_rate(world, product, 3, 6, price=Decimal("199.00"))
-    await world.work()
+    await push_of_each_type(world, 3, 7)
     assert [len(await blocks(world)), shop_prices(world, DOUBLE)[3]] == [2, Decimal("199.00")]
     return world
 
