@@ -8,12 +8,13 @@ from uuid import UUID
 
 from innkeeper.channel_sync import attention, repository
 from innkeeper.channel_sync.agreement import (
-    agree_on_unmapped,
     differs_from_agreed,
+    first_agreed,
     keep_agreed,
     name_lines,
     new_ids,
     note_remote,
+    remote_columns,
     renamed,
     settle_found,
     start_new_generation,
@@ -106,35 +107,33 @@ async def _create(book: Book, booking: ChannelBooking, result: SyncResult) -> st
     draft = house_draft(remote, booking, guest_id, book.types, None, book.products)
     reservation = await reservations.create(book.tx, book.property_id, draft, origin=ORIGIN, force=True)
     await book.tx.session.flush()  # the mapping points at the reservation's row
-    mapping = new_mapping(book, booking, reservation, remote)
+    mapping = ReservationMapping(**new_mapping(book, booking, reservation, remote))
     book.tx.session.add(mapping)
     book.by_order[booking.order_id] = mapping
     await _mark(book, booking, reservation)
     await queue_details(book.tx, book.property_id, booking.order_id)
-    book.tx.session.add(creation_log(book, booking, reservation))
+    book.tx.session.add(SyncLog(**creation_log(book, booking, reservation)))
     result.act(action="create", order_id=booking.order_id, reservation=reservation.confirmation)
     return "create"
 
 
-def new_mapping(book: Book, booking: ChannelBooking, reservation: Reservation, remote: State) -> ReservationMapping:
-    """Return what is remembered of a booking that has just become a reservation."""
+def new_mapping(book: Book, booking: ChannelBooking, reservation: Reservation, remote: State) -> dict[str, Any]:
+    """Return the columns of the mapping of a booking that has just become a reservation."""
     remote = renamed(remote, new_ids(remote, reservation, set()))
-    mapping = ReservationMapping(
-        property_id=book.property_id,
-        local_reservation_id=reservation.id,
-        reference=booking.our_reference or reservation.id.hex,
-        source="ota" if booking.channel else "qloapps",
-        status="synced",
-        agreed_local=local_state(reservation, book.products, remote.to_json()).to_json(),
-        last_local_update=reservation.updated_at,
-    )
-    note_remote(mapping, booking, remote)
-    agree_on_unmapped(mapping, remote)
-    return mapping
+    return {
+        "property_id": book.property_id,
+        "local_reservation_id": reservation.id,
+        "reference": booking.our_reference or reservation.id.hex,
+        "source": "ota" if booking.channel else "qloapps",
+        "status": "synced",
+        "agreed_local": first_agreed(local_state(reservation, book.products, remote.to_json()), remote),
+        "last_local_update": reservation.updated_at,
+        **remote_columns(booking, remote, reservation.updated_at),
+    }
 
 
-def creation_log(book: Book, booking: ChannelBooking, reservation: Reservation) -> SyncLog:
-    """Return the row that says that a booking became a reservation."""
+def creation_log(book: Book, booking: ChannelBooking, reservation: Reservation) -> dict[str, Any]:
+    """Return the columns of the row that says that a booking became a reservation."""
     return _log(book, booking, reservation.id, "create", {"flags": list(reservation.flags)})
 
 
@@ -277,15 +276,16 @@ async def _settle_status(book: Book, mapping: ReservationMapping, reservation: R
 
 
 def _write_log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> None:
-    book.tx.session.add(_log(book, booking, local_id, operation, decision))
+    book.tx.session.add(SyncLog(**_log(book, booking, local_id, operation, decision)))
 
 
-def _log(book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]) -> SyncLog:
+def _log(
+    book: Book, booking: ChannelBooking, local_id: UUID, operation: str, decision: dict[str, Any]
+) -> dict[str, Any]:
     customer = book.customers.get(booking.customer.customer_id) if booking.customer else None
     kept = customer is None or not is_erased(customer)
     took = milliseconds_since(book.begun) // book.at_once
-    row = inbound_log(
+    columns = inbound_log(
         book.property_id, booking, local_id, operation, book.sync_state_id, milliseconds=took, with_guest=kept
     )
-    row.response_data = {**decision, **guest_decision(customer)}
-    return row
+    return {**columns, "response_data": {**decision, **guest_decision(customer)}}

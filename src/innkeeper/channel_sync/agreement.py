@@ -1,6 +1,7 @@
 """The agreed state of a booking: what is remembered of both sides once they have spoken."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -42,14 +43,22 @@ def name_lines(booking: ChannelBooking, rooms: Mapping[str, Mapping[str, Any]]) 
 
 def note_remote(mapping: ReservationMapping, booking: ChannelBooking, remote: State) -> None:
     """Keep the broker's side as it was seen."""
-    mapping.qloapps_order_id = booking.order_id
-    mapping.qloapps_reference = booking.reference
-    mapping.qloapps_booking_id = booking.lines[0].line_id if booking.lines else None
-    mapping.qloapps_channel = booking.channel
-    mapping.agreed_remote = remote.to_json()
-    mapping.remote_digest = booking.digest
-    mapping.last_qloapps_update = booking.updated_at
-    mapping.last_synced_at = utc_now()
+    for name, value in remote_columns(booking, remote, utc_now()).items():
+        setattr(mapping, name, value)
+
+
+def remote_columns(booking: ChannelBooking, remote: State, now: datetime) -> dict[str, Any]:
+    """Return the columns of a mapping that hold the broker's side."""
+    return {
+        "qloapps_order_id": booking.order_id,
+        "qloapps_reference": booking.reference,
+        "qloapps_booking_id": booking.lines[0].line_id if booking.lines else None,
+        "qloapps_channel": booking.channel,
+        "agreed_remote": remote.to_json(),
+        "remote_digest": booking.digest,
+        "last_qloapps_update": booking.updated_at,
+        "last_synced_at": now,
+    }
 
 
 def keep_agreed(
@@ -78,12 +87,16 @@ def keep_agreed(
         mapping.last_local_update = reservation.updated_at
 
 
-def agree_on_unmapped(mapping: ReservationMapping, remote: State) -> None:
-    """A room without a mapping has the broker's type on both sides, until a mapping gives it one of ours."""
-    rooms = (mapping.agreed_local or {}).get("rooms", {})
-    for key, room in rooms.items():
+def first_agreed(local: State, remote: State) -> dict[str, Any]:
+    """Return what is agreed of our side when a booking has just become a reservation.
+
+    A room without a mapping has the broker's type on both sides, until a mapping gives it one of ours.
+    """
+    agreed = local.to_json()
+    for key, room in agreed["rooms"].items():
         if isinstance(room["type"], str) and key in remote.rooms:
             room["type"] = remote.rooms[key]["type"]
+    return agreed
 
 
 def start_new_generation(session: AsyncSession, mapping: ReservationMapping) -> None:

@@ -10,6 +10,7 @@ from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.tables import Config, CustomerMapping, ReservationMapping
 from innkeeper.domain.channel import ChannelBooking
 from innkeeper.house import properties
+from innkeeper.house.tables import Property
 from innkeeper.storage.database import Tx
 
 
@@ -24,7 +25,7 @@ class Book:
     tx: Tx
     property_id: UUID
     config: Config
-    currency: str
+    house: Property
     by_order: dict[int, ReservationMapping]
     by_reference: dict[str, ReservationMapping]
     customers: dict[int, CustomerMapping]
@@ -37,6 +38,11 @@ class Book:
     begun: float = field(default_factory=perf_counter)
     at_once: int = 1
 
+    @property
+    def currency(self) -> str:
+        """The currency that the house sells in."""
+        return self.house.currency
+
 
 async def open_book(tx: Tx, link: Link, bookings: Sequence[ChannelBooking], sync_state_id: UUID | None = None) -> Book:
     """Load what is known about these bookings, in a few queries however many they are."""
@@ -46,7 +52,7 @@ async def open_book(tx: Tx, link: Link, bookings: Sequence[ChannelBooking], sync
         tx=tx,
         property_id=property_id,
         config=link.config,
-        currency=house.currency,
+        house=house,
         by_order=await repository.mappings_of_orders(session, property_id, [b.order_id for b in bookings]),
         by_reference=await repository.mappings_of_references(
             session, property_id, [b.our_reference for b in bookings if b.our_reference]

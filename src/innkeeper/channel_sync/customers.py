@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.guest_matching import Candidates, GuestMatch, best_match, close_names
 from innkeeper.channel_sync.tables import CustomerMapping
+from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import ChannelBooking, ChannelCustomer
 from innkeeper.house import guests
 from innkeeper.house.model import GuestDraft
@@ -58,19 +60,20 @@ def forms_of(customer: ChannelCustomer) -> guests.NormalForms:
     return guests.normal_forms(f"{customer.first_name} {customer.last_name}", email, customer.phone)
 
 
-async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[Guest]:
+async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[UUID]:
     """Return the guest of each booking as `guest_of` would one after the other, in a few statements.
 
-    Customers who are known must not have changed since they were last seen. Guests made here are written, and are not
-    the session's.
+    Customers who are known must not have changed since they were last seen. Guests and mappings made here are written,
+    and are not the session's.
     """
     session, threshold = book.tx.session, book.config.guest_match_threshold
     strangers = {b.customer.customer_id: b.customer for b in bookings if b.customer}
     forms = {i: forms_of(customer) for i, customer in strangers.items() if i not in book.customers}
     candidates = Candidates(await guests.matching_many(session, book.property_id, forms.values(), close_names))
-    made: dict[UUID, Guest] = {}
+    made: list[Guest] = []
     mappings: list[CustomerMapping] = []
     ids: list[UUID] = []
+    now = utc_now()
     for booking in bookings:
         customer = booking.customer
         if customer is not None and customer.customer_id in book.customers:
@@ -82,19 +85,18 @@ async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[Gues
             found = (match.guest.id, match.method, match.score, match.reasons)
         else:
             draft = unnamed(booking) if customer is None else draft_of(customer)
-            guest = guests.from_elsewhere(book.property_id, draft)
-            made[guest.id] = guest
+            guest = guests.from_elsewhere(book.property_id, draft, now)
+            made.append(guest)
             candidates.add(guest)
             found = (guest.id, "created", Decimal(1), _why_new(match, threshold))
         ids.append(found[0])
         if customer is not None:
-            mapping = mapping_of(book, customer, *found)
+            mapping = CustomerMapping.loose(**_columns(book, customer, *found))
             mappings.append(mapping)
             book.customers[customer.customer_id] = mapping
-    await guests.add_all(book.tx, list(made.values()))
+    await guests.add_all(book.tx, made)
     await insert_all(session, mappings)
-    known = await guests.get_all(session, book.property_id, set(ids) - made.keys())
-    return [made.get(guest_id) or known[guest_id] for guest_id in ids]
+    return ids
 
 
 def remember(
@@ -104,29 +106,29 @@ def remember(
     old = book.customers.get(customer.customer_id)
     if old is not None and (not is_erased(old) or old.local_guest_id == guest_id):
         return
-    mapping = mapping_of(book, customer, guest_id, method, score, reasons)
+    columns = _columns(book, customer, guest_id, method, score, reasons)
     if old is not None:
-        old.local_guest_id, old.match_method = mapping.local_guest_id, mapping.match_method
-        old.confidence_score, old.reasons = mapping.confidence_score, mapping.reasons
-        old.last_seen = mapping.last_seen
+        for name, value in columns.items():
+            setattr(old, name, value)
         return
+    mapping = CustomerMapping(**columns)
     book.tx.session.add(mapping)
     book.customers[customer.customer_id] = mapping
 
 
-def mapping_of(
+def _columns(
     book: Book, customer: ChannelCustomer, guest_id: UUID, method: str, score: Decimal, reasons: tuple[str, ...]
-) -> CustomerMapping:
-    """Return the row that says who a customer is."""
-    return CustomerMapping(
-        property_id=book.property_id,
-        local_guest_id=guest_id,
-        qloapps_customer_id=customer.customer_id,
-        match_method=method,
-        confidence_score=score,
-        reasons=list(reasons),
-        last_seen=seen(customer),
-    )
+) -> dict[str, Any]:
+    """Return the columns of the row that says who a customer is."""
+    return {
+        "property_id": book.property_id,
+        "local_guest_id": guest_id,
+        "qloapps_customer_id": customer.customer_id,
+        "match_method": method,
+        "confidence_score": score,
+        "reasons": list(reasons),
+        "last_seen": seen(customer),
+    }
 
 
 def is_erased(mapping: CustomerMapping) -> bool:

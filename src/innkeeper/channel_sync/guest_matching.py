@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
@@ -58,8 +57,10 @@ def close_names(name: str, names: Sequence[str]) -> list[str]:
     first, last = bisect_left(names, beginning), bisect_left(names, beginning + "\uffff")
     if first == last:
         return []
-    alike = process.extract_iter(name, names[first:last], scorer=fuzz.token_sort_ratio, score_cutoff=CLOSE_NAME)
-    return [found for found, *_ in islice(alike, MOST_ALIKE)]
+    choices, scorer = names[first:last], fuzz.token_sort_ratio
+    return [
+        found for found, *_ in process.extract(name, choices, scorer=scorer, score_cutoff=CLOSE_NAME, limit=MOST_ALIKE)
+    ]
 
 
 class Candidates:

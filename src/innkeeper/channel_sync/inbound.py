@@ -19,6 +19,7 @@ from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import inbound_log, milliseconds_since
 from innkeeper.channel_sync.newcomers import FEW, are_newcomers, store_newcomers
 from innkeeper.channel_sync.result import SyncResult
+from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.channel_sync.work import queue_refused
 from innkeeper.domain.channel import ChangePage, ChannelBooking
 from innkeeper.domain.errors import InnkeeperError
@@ -29,8 +30,8 @@ from innkeeper.storage.database import Tx
 
 log = structlog.get_logger(__name__)
 
-#: Bookings a page, and so a transaction.
-PAGE = 200
+#: Bookings a page, and so a transaction; in a first import, where each costs little, the page is larger.
+PAGE, FIRST_PAGE = 200, 1000
 
 
 class _DryRun(Exception):
@@ -58,8 +59,9 @@ async def run(link: Link, options: InboundOptions, result: SyncResult) -> Outcom
     """
     requests_before = link.connector.requests_made
     cursor = await _first_cursor(link, options)
+    size = FIRST_PAGE if cursor is None and await _is_first(link) else PAGE
     keep_cursor = options.since is None and not options.dry_run
-    async with _Ahead(link, options) as pages:
+    async with _Ahead(link, options.limit, size) as pages:
         await pages.ask(cursor)
         while (answer := await pages.next()) is not None:
             if not isinstance(answer, Done):
@@ -77,9 +79,9 @@ async def run(link: Link, options: InboundOptions, result: SyncResult) -> Outcom
 class _Ahead:
     """Fetches the next page while the present one is stored; what was fetched and not stored is fetched again later."""
 
-    def __init__(self, link: Link, options: InboundOptions) -> None:
+    def __init__(self, link: Link, limit: int | None, size: int) -> None:
         self._link = link
-        self._left = options.limit
+        self._left, self._size = limit, size
         self._asked: asyncio.Task[Outcome[ChangePage]] | None = None
         #: Whether more was there than the limit allows.
         self.cut_short = False
@@ -94,7 +96,7 @@ class _Ahead:
 
     async def ask(self, cursor: Mapping[str, Any] | None) -> None:
         """Begin to fetch the page behind the cursor, unless the limit is reached."""
-        size = PAGE if self._left is None else min(PAGE, self._left)
+        size = self._size if self._left is None else min(self._size, self._left)
         if size <= 0:
             self.cut_short = True
             return
@@ -153,7 +155,8 @@ async def _absorb_all(
         done += len(some)
         if new and len(some) >= FEW:
             await store_newcomers(book, some, result)
-            book = await open_book(tx, link, bookings[done:], options.sync_state_id)
+            if done < len(bookings):
+                book = await open_book(tx, link, bookings[done:], options.sync_state_id)
             continue
         for booking in some:
             result.count(await absorb(book, booking, result))
@@ -208,10 +211,10 @@ async def _park(link: Link, booking: ChannelBooking, detail: str, options: Inbou
             order=booking.order_id,
             detail=detail,
         )
-        row = inbound_log(
+        columns = inbound_log(
             link.property_id, booking, None, "skip", options.sync_state_id, milliseconds=milliseconds, error=detail
         )
-        tx.session.add(row)
+        tx.session.add(SyncLog(**columns))
 
 
 async def _close_parked(tx: Tx, link: Link, bookings: Sequence[ChannelBooking]) -> None:
@@ -246,6 +249,12 @@ async def _first_cursor(link: Link, options: InboundOptions) -> Mapping[str, Any
         return None
     async with link.database.read() as session:
         return await repository.cursor(session, link.property_id)
+
+
+async def _is_first(link: Link) -> bool:
+    """Whether no booking has been stored yet."""
+    async with link.database.read() as session:
+        return not await repository.has_mappings(session, link.property_id)
 
 
 def _failed(answer: Refused | Later | Unknown, result: SyncResult) -> Refused | Later | Unknown:

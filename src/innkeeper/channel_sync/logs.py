@@ -59,27 +59,27 @@ def inbound_log(
     milliseconds: int,
     error: str | None = None,
     with_guest: bool = True,
-) -> SyncLog:
-    """Return the row for one booking that was read and took so long to store; with `error` it is a failure.
+) -> dict[str, Any]:
+    """Return the columns for one booking that was read and took so long to store; with `error` it is a failure.
 
     `with_guest` is false for one whose data were erased.
     """
     personal = {"personal": customer_document(booking.customer)} if booking.customer and with_guest else {}
-    return SyncLog(
+    return {
         **personal,
-        property_id=property_id,
-        sync_state_id=sync_state_id,
-        sync_type="qloapps_reservations_inbound",
-        direction="inbound",
-        entity_type="reservation",
-        local_entity_id=local_id,
-        qloapps_entity_id=booking.order_id,
-        operation=operation,
-        success=error is None,
-        request_data=booking_document(booking),
-        error_message=error,
-        duration_ms=milliseconds,
-    )
+        "property_id": property_id,
+        "sync_state_id": sync_state_id,
+        "sync_type": "qloapps_reservations_inbound",
+        "direction": "inbound",
+        "entity_type": "reservation",
+        "local_entity_id": local_id,
+        "qloapps_entity_id": booking.order_id,
+        "operation": operation,
+        "success": error is None,
+        "request_data": booking_document(booking),
+        "error_message": error,
+        "duration_ms": milliseconds,
+    }
 
 
 def outbound_log(

@@ -11,6 +11,7 @@ from innkeeper.channel_sync.customers import ORIGIN, guests_of, seen
 from innkeeper.channel_sync.drafts import house_draft, new_key
 from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.states import remote_state
+from innkeeper.channel_sync.tables import ReservationMapping, SyncLog
 from innkeeper.channel_sync.work import queue_all_details
 from innkeeper.domain.channel import BookingState, ChannelBooking
 from innkeeper.domain.stay import StayStatus
@@ -50,14 +51,16 @@ async def store_newcomers(book: Book, bookings: Sequence[ChannelBooking], result
     guests = await guests_of(book, bookings)
     remotes = [remote_state(b, {line.line_id: new_key(line.line_id) for line in b.lines}) for b in bookings]
     drafts = [
-        (house_draft(remote, booking, guest.id, book.types, None, book.products), guest)
-        for remote, booking, guest in zip(remotes, bookings, guests, strict=True)
+        house_draft(remote, booking, guest_id, book.types, None, book.products)
+        for remote, booking, guest_id in zip(remotes, bookings, guests, strict=True)
     ]
     made = await reservations.create_many(book.tx, book.property_id, drafts, origin=ORIGIN)
     session = book.tx.session
     stored = list(zip(bookings, made, remotes, strict=True))
-    await insert_all(session, [new_mapping(book, b, reservation, remote) for b, reservation, remote in stored])
-    await insert_all(session, [creation_log(book, b, reservation) for b, reservation, _ in stored])
+    mappings = (new_mapping(book, booking, reservation, remote) for booking, reservation, remote in stored)
+    await insert_all(session, [ReservationMapping.loose(**columns) for columns in mappings])
+    logs = (creation_log(book, booking, reservation) for booking, reservation, _ in stored)
+    await insert_all(session, [SyncLog.loose(**columns) for columns in logs])
     await queue_all_details(book.tx, book.property_id, [b.order_id for b in bookings])
     await _open_causes(book, bookings, made)
     for booking, reservation, _ in stored:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from innkeeper.channel_sync.tables import (
@@ -129,6 +129,11 @@ async def mappings_of_orders(
         )
         found.update({row.qloapps_order_id or 0: row for row in await session.scalars(query)})
     return found
+
+
+async def has_mappings(session: AsyncSession, property_id: UUID) -> bool:
+    """Whether any reservation was ever a booking there."""
+    return bool(await session.scalar(select(exists().where(ReservationMapping.property_id == property_id))))
 
 
 async def former_orders(session: AsyncSession, property_id: UUID, order_ids: Iterable[int]) -> set[int]:

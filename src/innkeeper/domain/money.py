@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cache
 
 from innkeeper.domain.errors import Invalid
 from innkeeper.domain.quoting import quoted
@@ -66,9 +67,14 @@ def check_currency(currency: str, field: str = "currency") -> str:
     return code
 
 
+@cache
+def _unit(digits: int) -> Decimal:
+    return Decimal(1).scaleb(-digits)
+
+
 def quantize(amount: Decimal, currency: str) -> Decimal:
     """Round half up to the currency's digits."""
-    return amount.quantize(Decimal(1).scaleb(-digits_of(currency)), rounding=ROUND_HALF_UP)
+    return amount.quantize(_unit(digits_of(currency)), rounding=ROUND_HALF_UP)
 
 
 def parse_amount(text: str | int | Decimal, currency: str, field: str = "amount") -> Decimal:
@@ -104,7 +110,7 @@ def spread(total: Decimal, weights: Sequence[Decimal | int], currency: str) -> l
     """
     if not weights:
         raise ValueError("nothing to spread over")
-    unit = Decimal(1).scaleb(-digits_of(currency))
+    unit = _unit(digits_of(currency))
     sign = -1 if total < 0 else 1
     units = int((abs(total) / unit).to_integral_exact())
     if abs(total) != units * unit:

@@ -163,9 +163,10 @@ def counted(rows: Sequence[Any], room_type_ids: Collection[UUID], start: date, e
         kind_of_room = type_of[room_type]
         if kind == rate_repository.STAY:
             steps = booked[kind_of_room]
-            for at in range(0, len(dates), 20):
-                steps[night(dates[at : at + 10], 0)] += 1
-                steps[night(dates[at + 10 : at + 20], length)] -= 1
+            for day, stays in Counter([dates[at : at + 10] for at in range(0, len(dates), 20)]).items():
+                steps[night(day, 0)] += stays
+            for day, stays in Counter([dates[at : at + 10] for at in range(10, len(dates), 20)]).items():
+                steps[night(day, length)] -= stays
         elif kind == rate_repository.ROOMS:
             totals[kind_of_room] = count
         elif room is None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from innkeeper.house import (
     room_repository,
     sold,
 )
-from innkeeper.house.booking_checks import check
+from innkeeper.house.booking_checks import check, check_storable
 from innkeeper.house.checks import cleaned
 from innkeeper.house.model import ReservationDraft, RoomDraft
 from innkeeper.house.tables import Guest, Property, Reservation, ReservationRoom, Room, RoomType
@@ -37,6 +37,11 @@ from innkeeper.storage.outbox import Event
 #: Flags that follow from the rows; everybody else's are kept as they are given.
 HOUSE_FLAGS = frozenset({"overbooked", "unmapped"})
 FIRST_CONFIRMATION = 100_000
+
+#: What a reservation has before anything of it counts as changed.
+_FROM_THE_START = frozenset({"currency", "booked_at"})
+#: What a room that waits for its guest has not got.
+_NOT_YET = {"checked_in_at": None, "checked_in_on": None, "checked_out_at": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,43 +167,67 @@ async def write(
     return reservation
 
 
-async def write_many(
-    tx: Tx, house: Property, drafts: Sequence[tuple[ReservationDraft, Guest]], origin: str
-) -> list[Reservation]:
+async def write_many(tx: Tx, house: Property, drafts: Sequence[ReservationDraft], origin: str) -> list[Reservation]:
     """Write new reservations that are facts elsewhere, in a few statements however many they are.
 
-    Each comes out as if `write` had taken one after the other with `short` and `lenient` and without `rules`. Every
-    room must have its amount and wait for its physical room. The objects returned are not the session's. Raises
-    Invalid, and ValueError for a room that `write` would have to look at by itself.
+    Each comes out as if `write` had taken one after the other with `short` and `lenient` and without `rules`. Their
+    guests must be there; every room must have its amount and wait for its physical room. The rows returned are loose.
+    Raises Invalid, and ValueError for a room that `write` would have to look at by itself.
     """
-    if any(room.amount is None or room.room_id or _in_house(room) for draft, _ in drafts for room in draft.rooms):
+    if any(room.amount is None or room.room_id or _in_house(room) for draft in drafts for room in draft.rooms):
         raise ValueError("a room without an amount, with a physical room or with its guest inside")
     session = tx.session
-    type_ids = {room.room_type_id for draft, _ in drafts for room in draft.rooms if room.room_type_id is not None}
+    type_ids = {room.room_type_id for draft in drafts for room in draft.rooms if room.room_type_id is not None}
     types = await room_repository.room_types(session, house.id, type_ids, lock=True) if type_ids else {}
-    booked: list[list[Line]] = []
-    for draft, guest in drafts:
-        check(draft, house, types, guest, None, rules=False)
-        booked.append(_lines(draft, types, None))
     # rooms are served in the order of their ids where one becomes free
-    everything = [line for lines in booked for line in lines]
-    for line, row_id in zip(everything, sorted(new_id() for _ in everything), strict=True):
-        line.row.id = row_id
-        line.amount = line.draft.amount or Decimal(0)
+    ids = iter(sorted(new_id() for draft in drafts for _ in draft.rooms))
+    booked: list[list[Line]] = []
+    for draft in drafts:
+        check_storable(draft, types)
+        booked.append([_loose_line(room, next(ids), types) for room in draft.rooms])
     await overbooking.mark(tx, house, booked)
     number = await repository.take_number(session, house.id, Property.next_confirmation, len(booked))
+    now = utc_now()
     made: list[Reservation] = []
     announced: list[Event] = []
-    for position, ((draft, guest), lines) in enumerate(zip(drafts, booked, strict=True)):
-        reservation = _new(house, draft, guest, number + position)
-        total = draft.total_amount if draft.total_amount is not None else _sum(lines)
-        changed = _apply_rows(reservation, lines, [], house.business_date)
-        changed |= _apply_head(reservation, draft, guest, total, set(draft.flags) - HOUSE_FLAGS)
+    for position, (draft, lines) in enumerate(zip(drafts, booked, strict=True)):
+        reservation, changed = _loose(house, draft, lines, number + position, now)
         made.append(reservation)
-        announced.append(_event(reservation, changed, _touched(lines, [], house.business_date), origin, created=True))
-    await _insert(session, made)
+        touched = _touched(lines, [], house.business_date)
+        announced.append(_announcement(events.RESERVATION_CREATED, reservation, changed, touched, origin))
+    await insert_all(session, made)
+    await insert_all(session, [row for reservation in made for row in reservation.rooms])
     await tx.announce_all(announced)
     return made
+
+
+def _loose(
+    house: Property, draft: ReservationDraft, lines: Sequence[Line], number: int, now: datetime
+) -> tuple[Reservation, set[str]]:
+    """Return a new reservation with its rooms as loose rows, and the names of what was set."""
+    reservation_id = new_id()
+    rooms: list[ReservationRoom] = []
+    changed = {"rooms"}
+    for position, line in enumerate(lines):
+        columns = {**_NOT_YET, **_columns(line, house.business_date)}
+        row = ReservationRoom.loose(id=line.row.id, reservation_id=reservation_id, position=position, **columns)
+        rooms.append(row)
+        changed.update(f"rooms.{name}" for name, value in columns.items() if value is not None)
+    total = draft.total_amount if draft.total_amount is not None else _sum(lines)
+    head = {"booked_at": now, **_head(rooms, draft, draft.guest_id, total, set(draft.flags) - HOUSE_FLAGS)}
+    changed.update(name for name, value in head.items() if value is not None and name not in _FROM_THE_START)
+    reservation = Reservation.loose(
+        id=reservation_id,
+        property_id=house.id,
+        confirmation=str(FIRST_CONFIRMATION + number),
+        version=1,
+        cancelled_at=now if head["status"] == StayStatus.CANCELLED else None,
+        created_at=now,
+        updated_at=now,
+        rooms=rooms,
+        **head,
+    )
+    return reservation, changed
 
 
 async def _insert(session: AsyncSession, made: Sequence[Reservation]) -> None:
@@ -274,6 +303,11 @@ def _lines(draft: ReservationDraft, types: dict[UUID, RoomType], reservation: Re
         room_type = types.get(room.room_type_id) if room.room_type_id is not None else None
         lines.append(Line(room, row or ReservationRoom(id=new_id()), _as_draft(row) if row else None, room_type))
     return lines
+
+
+def _loose_line(room: RoomDraft, row_id: UUID, types: dict[UUID, RoomType]) -> Line:
+    room_type = types.get(room.room_type_id) if room.room_type_id is not None else None
+    return Line(room, ReservationRoom.loose(id=row_id), None, room_type, amount=room.amount or Decimal(0))
 
 
 def _as_draft(row: ReservationRoom) -> RoomDraft:
@@ -369,7 +403,7 @@ def _extras(reservation: Reservation | None, terms: Terms) -> Decimal:
     return reservation.total_amount - sum((row.amount for row in live), Decimal(0))
 
 
-def _sum(lines: list[Line]) -> Decimal:
+def _sum(lines: Sequence[Line]) -> Decimal:
     live = [line for line in lines if line.draft.status != StayStatus.CANCELLED] or lines
     return sum((line.amount for line in live), Decimal(0))
 
@@ -377,10 +411,21 @@ def _sum(lines: list[Line]) -> Decimal:
 def _apply_head(
     reservation: Reservation, draft: ReservationDraft, guest: Guest, total: Decimal, flags: set[str]
 ) -> set[str]:
-    live = [row for row in reservation.rooms if row.status != StayStatus.CANCELLED] or reservation.rooms
-    status = status_of(row.status for row in reservation.rooms)
+    changed = assign(reservation, _head(reservation.rooms, draft, guest.id, total, flags))
+    if "status" in changed:
+        reservation.cancelled_at = utc_now() if reservation.status == StayStatus.CANCELLED else None
+    if "primary_guest_id" in changed:
+        reservation.primary_guest = guest
+    return changed
+
+
+def _head(
+    rooms: Sequence[ReservationRoom], draft: ReservationDraft, guest_id: UUID, total: Decimal, flags: set[str]
+) -> dict[str, Any]:
+    """Return the columns of the reservation itself that follow from its rooms and its draft."""
+    live = [row for row in rooms if row.status != StayStatus.CANCELLED] or rooms
     columns: dict[str, Any] = {
-        "status": str(status),
+        "status": str(status_of(row.status for row in rooms)),
         "check_in": min(row.check_in for row in live),
         "check_out": max(row.check_out for row in live),
         "currency": draft.currency,
@@ -388,19 +433,14 @@ def _apply_head(
         "prepaid_amount": draft.prepaid_amount,
         "source": cleaned(draft.source, 100),
         "channel": cleaned(draft.channel, 100) if draft.channel else None,
-        "primary_guest_id": guest.id,
+        "primary_guest_id": guest_id,
         "special_requests": draft.special_requests,
         "services": list(draft.services),
-        "flags": with_house_flags(flags, reservation.rooms),
+        "flags": with_house_flags(flags, rooms),
     }
     if draft.booked_at is not None:
         columns["booked_at"] = draft.booked_at
-    changed = assign(reservation, columns)
-    if "status" in changed:
-        reservation.cancelled_at = utc_now() if status is StayStatus.CANCELLED else None
-    if "primary_guest_id" in changed:
-        reservation.primary_guest = guest
-    return changed
+    return columns
 
 
 def _event(reservation: Reservation, changed: set[str], touched: Touched, origin: str, *, created: bool) -> Event:
@@ -411,6 +451,10 @@ def _event(reservation: Reservation, changed: set[str], touched: Touched, origin
         name = events.RESERVATION_CREATED
     elif "status" in changed and reservation.status == StayStatus.CANCELLED:
         name = events.RESERVATION_CANCELLED
+    return _announcement(name, reservation, changed, touched, origin)
+
+
+def _announcement(name: str, reservation: Reservation, changed: set[str], touched: Touched, origin: str) -> Event:
     return events.event(
         name,
         reservation.property_id,

@@ -30,9 +30,25 @@ def check(
     errors = Errors()
     if guest is None:
         errors.add("primary_guest.id", "There is no such guest in this property.")
+    _check_storable(errors, draft, types)
+    if rules:
+        rows = {row.id: row for row in before.rooms} if before else {}
+        for position, room in enumerate(draft.rooms):
+            _check_room(errors, f"rooms[{position}]", room, types, rows.get(room.id) if room.id else None, house)
+        _check_head(errors, draft, house, before)
+    errors.raise_any()
+
+
+def check_storable(draft: ReservationDraft, types: Mapping[UUID, RoomType]) -> None:
+    """Refuse what no house could keep, whoever the guest is. Raises Invalid."""
+    errors = Errors()
+    _check_storable(errors, draft, types)
+    errors.raise_any()
+
+
+def _check_storable(errors: Errors, draft: ReservationDraft, types: Mapping[UUID, RoomType]) -> None:
     if not draft.rooms:
         errors.add("rooms", "A reservation has at least one room.")
-    rows = {row.id: row for row in before.rooms} if before else {}
     for position, room in enumerate(draft.rooms):
         field = f"rooms[{position}]"
         if room.stay.check_out <= room.stay.check_in:
@@ -40,11 +56,6 @@ def check(
             errors.add(f"{field}.check_out", sentence)
         if room.room_type_id is not None and room.room_type_id not in types:
             errors.add(f"{field}.room_type_id", "There is no such room type in this property.")
-        if rules:
-            _check_room(errors, field, room, types, rows.get(room.id) if room.id else None, house)
-    if rules:
-        _check_head(errors, draft, house, before)
-    errors.raise_any()
 
 
 def _check_head(errors: Errors, draft: ReservationDraft, house: Property, before: Reservation | None) -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,7 +12,6 @@ from nameparser import HumanName
 from nameparser.config import CONSTANTS
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.house import events, guest_repository
@@ -144,11 +144,10 @@ def checked(property_id: UUID, draft: GuestDraft, *, field: str = "") -> Guest:
     return _new(property_id, draft)
 
 
-def from_elsewhere(property_id: UUID, draft: GuestDraft) -> Guest:
+def from_elsewhere(property_id: UUID, draft: GuestDraft, now: datetime) -> Guest:
     """Return the guest that `create` with `lenient` would add, for `add_all` to write together with others."""
-    guest = _new(property_id, _made_storable(draft))
-    guest.created_at = guest.updated_at = utc_now()
-    return guest
+    columns = _columns(_made_storable(draft))
+    return Guest.loose(id=new_id(), property_id=property_id, created_at=now, updated_at=now, **columns)
 
 
 async def add_all(tx: Tx, guests: Sequence[Guest]) -> None:

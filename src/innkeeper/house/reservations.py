@@ -59,12 +59,12 @@ async def create(
 
 
 async def create_many(
-    tx: Tx, property_id: UUID, drafts: Sequence[tuple[ReservationDraft, Guest]], *, origin: str
+    tx: Tx, property_id: UUID, drafts: Sequence[ReservationDraft], *, origin: str
 ) -> list[Reservation]:
     """Store new bookings that are facts elsewhere, each as `create` with `force` would, in a few statements.
 
-    Every room must have its amount, name no physical room and not be in house. The answer is in the order of `drafts`
-    and not of the session: to change one, load it. Raises Invalid, ValueError.
+    Their guests must be there. Every room must have its amount, name no physical room and not be in house. The answer
+    is in the order of `drafts` and loose: to change one, load it. Raises Invalid, ValueError.
     """
     house = await properties.get(tx.session, property_id)
     return await booking.write_many(tx, house, drafts, origin)

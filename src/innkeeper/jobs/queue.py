@@ -17,6 +17,7 @@ from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import Conflict, NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.jobs.tables import JobRow, JobStatus
+from innkeeper.storage.bulk import run_for_all
 from innkeeper.storage.database import Tx
 from innkeeper.storage.outbox import EventRow
 
@@ -131,7 +132,7 @@ async def enqueue_all(tx: Tx, specs: Sequence[JobSpec], *, now: datetime | None 
     """Put thousands of jobs on the queue as `enqueue_many` does; nobody asks for their ids, which makes it cheap."""
     if specs:
         tx.has_jobs = True
-        await tx.session.execute(_upsert(tx.session), _merged(specs, now))
+        await run_for_all(tx.session, _upsert(tx.session), _merged(specs, now))
 
 
 def _merged(specs: Sequence[JobSpec], now: datetime | None) -> list[dict[str, Any]]:

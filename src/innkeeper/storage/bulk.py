@@ -4,25 +4,31 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Table, insert
+from sqlalchemy import Column, Date, Dialect, Insert, Table, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import DefaultGenerator
 from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 
 from innkeeper.storage.base import Base
+from innkeeper.storage.types import Amount, Instant
 
 #: Makes of a value what the driver takes; None where the driver takes it as it is.
 Bind = Callable[[Any], Any] | None
+
+#: Types of which many rows hold few values, and whose binding takes longer than finding a value again.
+_REPEATING = (Date, Instant, Amount)
 
 
 async def insert_all(session: AsyncSession, rows: Sequence[Base]) -> None:
     """Insert new objects of one table, in one statement where all have the same columns set; the others get defaults.
 
     The session never knows the objects. Keys that point elsewhere must be set as columns, since relationships are not
-    followed. What waits in the session is written first.
+    followed. Of a default only an identifier is made for each row; the moment, say, is the same for all. What waits in
+    the session is written first.
     """
     if not rows:
         return
@@ -31,48 +37,100 @@ async def insert_all(session: AsyncSession, rows: Sequence[Base]) -> None:
     for row in rows:
         alike[tuple(row.__dict__)].append(row.__dict__)
     await session.flush()
+    statement = _plain_insert(table)
     for names, some in alike.items():
-        await session.run_sync(_insert, table, tuple(name for name in names if name in table.c), some)
+        await session.run_sync(_run, statement, names, some)
 
 
-def _insert(session: Session, table: Table, names: tuple[str, ...], rows: Sequence[dict[str, Any]]) -> None:
+async def run_for_all(session: AsyncSession, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
+    """Run an INSERT, and what it says for the case of a conflict, for rows of values that all have the same names.
+
+    The statement must be the same object each time: it is taken apart at its first use. Defaults are made as
+    `insert_all` makes them.
+    """
+    if rows:
+        await session.flush()
+        await session.run_sync(_run, statement, tuple(rows[0]), rows)
+
+
+def _run(session: Session, statement: Insert, names: tuple[str, ...], rows: Sequence[dict[str, Any]]) -> None:
     connection = session.connection()
-    prepared = _prepared(table, names, connection.dialect)
-    connection.exec_driver_sql(prepared.statement, [prepared.bound(row) for row in rows])
+    prepared = _prepared(statement, names, connection.dialect)
+    connection.exec_driver_sql(prepared.statement, prepared.bound(rows))
+
+
+@cache
+def _plain_insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """How one column of many rows becomes what the driver takes."""
+
+    name: str
+    bind: Bind
+    #: Makes the value where the rows have none.
+    default: Callable[[], Any] | None
+    #: Whether each row needs a default of its own.
+    own: bool
+    #: Whether a value that was bound before is found again instead.
+    repeats: bool
+
+    def bound(self, rows: Sequence[dict[str, Any]]) -> list[Any]:
+        """Return the column's parameter for each row."""
+        if self.default is None:
+            values = list(map(itemgetter(self.name), rows))
+        elif self.own:
+            values = [self.default() for _ in rows]
+        else:
+            values = [self.default()] * len(rows)
+        bind = self.bind
+        if bind is None:
+            return values
+        if len(set(map(id, values))) == 1:
+            return [bind(values[0])] * len(values)
+        if self.repeats:
+            known = {value: bind(value) for value in set(values)}
+            return list(map(known.__getitem__, values))
+        return list(map(bind, values))
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A statement for rows that have the same columns set, and how a row becomes its parameters."""
+    """A statement for rows that have the same columns set, and how the rows become its parameters."""
 
     statement: str
-    columns: tuple[str, ...]
-    binds: tuple[Bind, ...]
-    defaults: dict[str, Callable[[], Any]]
+    columns: tuple[_Column, ...]
 
-    def bound(self, row: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the parameters of one row, in the statement's order."""
-        values = {**row, **{name: make() for name, make in self.defaults.items()}} if self.defaults else row
-        return tuple(
-            [
-                values[name] if bind is None else bind(values[name])
-                for name, bind in zip(self.columns, self.binds, strict=True)
-            ]
-        )
+    def bound(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        """Return the parameters of each row, in the statement's order; they are made column by column."""
+        return list(zip(*(column.bound(rows) for column in self.columns), strict=True))
 
 
 @cache
-def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
+def _prepared(statement: Insert, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
     """Find out once what SQLAlchemy would find out again for every row."""
+    table = cast(Table, statement.table)
+    given = {name for name in names if name in table.c}
     defaults = {
         column.name: _maker(column.default)
         for column in table.c
-        if column.default is not None and column.name not in names
+        if column.default is not None and column.name not in given
     }
-    compiled = insert(table).compile(dialect=dialect, column_keys=[*names, *defaults])
-    columns = tuple(compiled.positiontup or ())
-    binds = tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns)
-    return _Prepared(str(compiled), columns, binds, defaults)
+    compiled = statement.compile(dialect=dialect, column_keys=[*given, *defaults])
+    columns = (_column(table.c[name], dialect, defaults.get(name)) for name in compiled.positiontup or ())
+    return _Prepared(str(compiled), tuple(columns))
+
+
+def _column(column: Column[Any], dialect: Dialect, default: Callable[[], Any] | None) -> _Column:
+    return _Column(
+        column.name,
+        column.type.dialect_impl(dialect).bind_processor(dialect),
+        default,
+        own=column.primary_key or bool(column.unique),
+        repeats=isinstance(column.type, _REPEATING),
+    )
 
 
 def _maker(default: DefaultGenerator) -> Callable[[], Any]:

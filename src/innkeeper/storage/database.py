@@ -7,17 +7,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, ScalarResult, Table, event, insert, make_url, text
+from sqlalchemy import Connection, CursorResult, Executable, ScalarResult, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util.concurrency import in_greenlet
 
+from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.outbox import Event, EventRow
 from innkeeper.storage.sqlite_cursor import BUSY_SECONDS, run_near, take_time
+from innkeeper.storage.types import written_json
 
 #: What a subscriber does inside the transaction that makes the change: put a row, never call out.
 Subscriber = Callable[["Tx", Event], Awaitable[None]]
@@ -111,15 +113,7 @@ class Tx:
     async def announce(self, announced: Event) -> None:
         """Write the event's row and let each subscriber put its own rows beside it."""
         self.has_events = True
-        self.session.add(
-            EventRow(
-                name=announced.name,
-                property_id=announced.property_id,
-                entity_id=announced.entity_id,
-                origin=announced.origin,
-                payload=announced.payload,
-            )
-        )
+        self.session.add(EventRow(**_columns(announced)))
         for subscriber in self._database.subscribers:
             await subscriber(self, announced)
 
@@ -127,23 +121,20 @@ class Tx:
         """Do as `announce` does for each of many changes, with one statement for the rows."""
         if announced:
             self.has_events = True
-            await self.session.flush()
-            await self.session.execute(
-                insert(cast(Table, EventRow.__table__)),
-                [
-                    {
-                        "name": each.name,
-                        "property_id": each.property_id,
-                        "entity_id": each.entity_id,
-                        "origin": each.origin,
-                        "payload": each.payload,
-                    }
-                    for each in announced
-                ],
-            )
+            await insert_all(self.session, [EventRow.loose(**_columns(each)) for each in announced])
         for subscriber in self._database.subscribers:
             for each in announced:
                 await subscriber(self, each)
+
+
+def _columns(announced: Event) -> dict[str, Any]:
+    return {
+        "name": announced.name,
+        "property_id": announced.property_id,
+        "entity_id": announced.entity_id,
+        "origin": announced.origin,
+        "payload": announced.payload,
+    }
 
 
 class Unreachable(Exception):
@@ -165,7 +156,9 @@ class Database:
             self._writer = _sqlite_engine(self.url, 1, begin=WRITING)
         else:
             # none beyond the pool: one that is closed after its use costs a new process there, which knows no plan
-            self._writer = create_async_engine(self.url, pool_size=2 * pool_size, max_overflow=0, hide_parameters=True)
+            self._writer = create_async_engine(
+                self.url, pool_size=2 * pool_size, max_overflow=0, hide_parameters=True, json_serializer=written_json
+            )
             _ask_idle_connections(self._writer)
             # each statement of a reader sees what is committed by then, in a transaction or not; without one, it is
             # one visit instead of three
@@ -316,6 +309,7 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
         pool_timeout=BUSY_SECONDS,
         connect_args={"timeout": BUSY_SECONDS},
         hide_parameters=True,
+        json_serializer=written_json,
     )
 
     run_near(engine.sync_engine)

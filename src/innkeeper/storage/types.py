@@ -1,11 +1,14 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Numeric
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
@@ -15,6 +18,15 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 #: Enough for every ISO 4217 currency; four is the most digits any of them has.
 SCALE = 4
 _UNITS = Decimal(10) ** SCALE
+
+
+def written_json(document: Any) -> str:
+    """Return a document as text. Raises TypeError for what is none."""
+    try:
+        return to_json(document).decode()
+    except PydanticSerializationError:  # half a character, which a channel may send and this writer knows no form of
+        return json.dumps(document)
+
 
 #: A document: JSONB on PostgreSQL, text on SQLite.
 JsonDocument = JSON().with_variant(JSONB(), "postgresql")
@@ -77,11 +89,30 @@ class Amount(TypeDecorator[Decimal]):
         return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount.normalize()
 
 
+class _WrittenInstant(sqlite.DATETIME):
+    """SQLite's text of an instant, read and written by Python's own words for it, which take a tenth of the time."""
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Return what writes 2026-03-01 12:00:00.000000."""
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Return what reads it."""
+        return lambda text: None if text is None else datetime.fromisoformat(text)
+
+
+_WRITTEN_INSTANT = _WrittenInstant()  # type: ignore[no-untyped-call]
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware instant, kept in UTC; a naive one is refused, since nobody could say when it was."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of the data base at hand."""
+        return dialect.type_descriptor(_WRITTEN_INSTANT if dialect.name == "sqlite" else self.impl_instance)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Raises ValueError for a naive datetime."""

@@ -1,6 +1,6 @@
 """A simulated shop with a connector to it, and the drafts that tests send there."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -51,17 +51,24 @@ class NoLimit:
 
 
 class InProcess(httpx2.AsyncBaseTransport):
-    """Calls a simulator without a socket; a dropped connection looks as it does on one."""
+    """Calls a simulator without a socket; a dropped connection looks as it does on one.
 
-    def __init__(self, app: QloAppsApp) -> None:
+    `without` names headers that a proxy takes away.
+    """
+
+    def __init__(self, app: QloAppsApp, without: Collection[str] = ()) -> None:
         self._inner = httpx2.ASGITransport(app=app)
+        self._without = without
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the simulator's answer, or fail as a socket would."""
         try:
-            return await self._inner.handle_async_request(request)
+            answer = await self._inner.handle_async_request(request)
         except ConnectionDropped as dropped:
             raise httpx2.RemoteProtocolError(str(dropped), request=request) from dropped
+        for name in self._without:
+            del answer.headers[name]
+        return answer
 
 
 @dataclass
@@ -99,8 +106,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(version: str = "1.7.0", *, start: str = "2026-11-22T10:00:00", **more: Any) -> AsyncIterator[Shop]:
-    """Open the demo hotel of a version, empty, with a clock that stands."""
+async def shop(
+    version: str = "1.7.0", *, start: str = "2026-11-22T10:00:00", without: Collection[str] = (), **more: Any
+) -> AsyncIterator[Shop]:
+    """Open the demo hotel of a version, empty, with a clock that stands; a proxy takes headers away (`without`)."""
     clock = Clock(datetime.fromisoformat(start).replace(tzinfo=UTC))
     state = ShopState.demo(version=version, clock=clock)
     for table in (state.orders, state.lines):
@@ -112,7 +121,7 @@ async def shop(version: str = "1.7.0", *, start: str = "2026-11-22T10:00:00", **
         QloAppsSettings.from_mapping(settings | more),
         NoLimit(),
         clock=clock,
-        transport=InProcess(app),
+        transport=InProcess(app, without),
         breaker=AsyncCircuitBreakerFactory(default_threshold=1000),
         on_exchange=exchanges.append,
     )

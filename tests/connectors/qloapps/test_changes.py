@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from innkeeper.connectors.qloapps.config import BLOCK_PREFIX
 from innkeeper.domain.channel import BookingState, ChannelBooking
 from innkeeper.domain.outcome import Later
 from innkeeper.domain.stay import StayStatus
@@ -40,6 +41,18 @@ def fill(shop: Shop, count: int, *, rooms: int = 1, per_second: int = 7) -> None
                 shop.clock.move(1)
             pair = [stay] if rooms == 1 else [stay, TheirStay(2, stay.checkin, stay.checkout)]
             shop.book(*pair, guest=guest(n))
+
+
+first_or_later = pytest.mark.parametrize("first", [True, False], ids=["first import", "later poll"])
+
+
+async def beginning(shop: Shop, *, first: bool) -> Mapping[str, Any] | None:
+    """Return the cursor of a first import, or of a poll after the one of an empty shop."""
+    if first:
+        return None
+    _, cursor, _, _ = await everything(shop, None)
+    shop.clock.move(300)
+    return cursor
 
 
 def allowed(count: int) -> int:
@@ -194,10 +207,11 @@ async def test_an_order_that_is_no_longer_known_is_reported_gone() -> None:
         assert (found, gone) == ([], [order.id])
 
 
-async def test_rows_that_move_to_the_end_while_pages_are_read_are_met_there_and_hide_no_other() -> None:
+@first_or_later
+async def test_rows_that_move_to_the_end_while_pages_are_read_are_met_there_and_hide_no_other(*, first: bool) -> None:
     async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        cursor = await beginning(hotel, first=first)
         fill(hotel, 60, per_second=3)
-        cursor: Mapping[str, Any] | None = None
         seen: dict[int, ChannelBooking] = {}
         rounds = 0
         while True:
@@ -216,21 +230,25 @@ async def test_rows_that_move_to_the_end_while_pages_are_read_are_met_there_and_
         assert sum(b.state is BookingState.CANCELLED for b in seen.values()) == 8
 
 
-async def test_more_rows_in_one_second_than_a_page_holds_are_all_read() -> None:
+@first_or_later
+async def test_more_rows_in_one_second_than_a_page_holds_are_all_read(*, first: bool) -> None:
     async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        cursor = await beginning(hotel, first=first)
         fill(hotel, 47, per_second=1000)
         for day in range(1, 6):
             hotel.clock.move(1)
             hotel.book(TheirStay(3, f"2027-01-{day:02}", f"2027-01-{day + 1:02}"), guest=guest(day))
-        found, cursor, _, _ = await everything(hotel, None, limit=8)
+        found, cursor, _, _ = await everything(hotel, cursor, limit=8)
         assert len({b.order_id for b in found}) == 52
         assert (await everything(hotel, cursor))[::2] == ([], 2)
 
 
-async def test_a_restart_between_two_pages_loses_nothing() -> None:
+@first_or_later
+async def test_a_restart_between_two_pages_loses_nothing(*, first: bool) -> None:
     async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        cursor = await beginning(hotel, first=first)
         fill(hotel, 40, per_second=2)
-        seen, cursor, more = set(), None, True
+        seen, more = set(), True
         while more:
             fresh = another(hotel, order_list_size=10, line_list_size=10, id_chunk=5)
             page = done(await fresh.changes(cursor, limit=5))
@@ -239,6 +257,7 @@ async def test_a_restart_between_two_pages_loses_nothing() -> None:
             more = page.more
             cursor = json.loads(json.dumps(page.cursor))
         assert len(seen) == 40
+        assert (await everything(hotel, cursor))[::2] == ([], 2)
 
 
 async def test_a_page_that_was_not_stored_is_given_again() -> None:
@@ -321,8 +340,8 @@ def asked(hotel: Shop, path: str, word: str = "") -> list[str]:
     return [e.path for e in hotel.exchanges if f"/{path}?" in e.path and word in e.path]
 
 
-@pytest.mark.parametrize(("count", "pages"), [(1_999, 1), (2_100, 2), (4_500, 3)])
-async def test_first_import_reads_each_line_once_however_many_pages_the_list_takes(count: int, pages: int) -> None:
+@pytest.mark.parametrize(("count", "pages"), [(999, 1), (1_000, 2), (4_500, 5)])
+async def test_first_import_reads_each_row_once_however_many_pages_it_takes(count: int, pages: int) -> None:
     async with shop() as hotel:
         fill(hotel, count, per_second=50)
         hotel.clock.move(300)
@@ -330,12 +349,11 @@ async def test_first_import_reads_each_line_once_however_many_pages_the_list_tak
         assert len(found) == len({b.order_id for b in found}) == count
         assert all(len(b.lines) == 1 for b in found)
         assert requests <= allowed(count)
-        listed = asked(hotel, "room_bookings")
-        assert (len(listed), [path for path in listed if "id_order" in path.partition("display")[0]]) == (pages, [])
+        assert [len(asked(hotel, "orders")), len(asked(hotel, "room_bookings"))] == [pages, pages]
         assert (await everything(hotel, cursor))[::2] == ([], 2)
 
 
-async def test_booking_changed_while_its_list_is_read_is_read_as_it_is() -> None:
+async def test_booking_changed_while_a_first_import_reads_on_is_met_by_the_next_poll_and_no_other() -> None:
     async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
         fill(hotel, 40, rooms=2, per_second=1)
         hotel.clock.move(300)
@@ -346,17 +364,48 @@ async def test_booking_changed_while_its_list_is_read_is_read_as_it_is() -> None
         first = min(hotel.state.orders.values(), key=lambda one: one.id)
         hotel.office.remove_room(first, hotel.state.lines_of(first)[0])
         found, cursor, _, _ = await everything(hotel, page.cursor)
-        newest = {booking.order_id: booking for booking in [*page.bookings, *found]}
+        later, cursor, _, _ = await everything(hotel, cursor)
+        newest = {booking.order_id: booking for booking in [*page.bookings, *found, *later]}
         assert len(newest) == 40
         assert [len(newest[one.id].lines) for one in (first, order)] == [1, 1]
+        assert {booking.order_id for booking in later} <= {first.id, order.id}
         assert (await everything(hotel, cursor))[::2] == ([], 2)
 
 
-async def test_order_that_no_list_holds_is_found_by_its_lines_in_a_first_import_of_several_pages() -> None:
+@pytest.mark.parametrize("count", [20, 25])
+async def test_orders_that_no_list_holds_are_found_by_their_lines_in_a_first_import_of_several_pages(
+    count: int,
+) -> None:
     async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
-        fill(hotel, 25, per_second=1)
-        hidden = hotel.state.orders[min(hotel.state.orders)]
-        hidden.id_shop = 0
+        fill(hotel, count, per_second=1)
+        ids = sorted(hotel.state.orders)
+        hidden = {ids[0], ids[11], ids[-1]}
+        for order_id in hidden:
+            hotel.state.orders[order_id].id_shop = 0
         found, _, _, _ = await everything(hotel, None)
-        assert len(found) == 25
-        assert hidden.id in {booking.order_id for booking in found}
+        assert [booking.order_id for booking in found] == ids
+
+
+async def test_first_import_leaves_out_other_hotels_and_blocks_and_remembers_them() -> None:
+    async with shop(order_list_size=10, line_list_size=10, id_chunk=5) as hotel:
+        fill(hotel, 25, per_second=5)
+        ids = sorted(hotel.state.orders)
+        for order_id in ids[::2]:
+            for line in hotel.state.lines_of(hotel.state.orders[order_id]):
+                line.id_hotel = 99
+        hotel.state.orders[ids[1]].source = f"{BLOCK_PREFIX}1"
+        found, cursor, _, _ = await everything(hotel, None)
+        assert [booking.order_id for booking in found] == ids[3::2]
+        assert (await everything(hotel, cursor))[::2] == ([], 2)
+
+
+async def test_first_import_without_the_shops_clock_misses_nothing_that_changes_meanwhile() -> None:
+    async with shop(order_list_size=10, line_list_size=10, id_chunk=5, without=["access-time"]) as hotel:
+        fill(hotel, 40, per_second=2)
+        page = done(await hotel.connector.changes(None, limit=5))
+        hotel.clock.move(90)
+        first = min(hotel.state.orders.values(), key=lambda one: one.id)
+        hotel.office.cancel(first)
+        _, cursor, _, _ = await everything(hotel, page.cursor)
+        later, _, _, _ = await everything(hotel, cursor)
+        assert first.id in {booking.order_id for booking in later if booking.state is BookingState.CANCELLED}

@@ -4,12 +4,11 @@ No timestamp covers a booking: a cancellation stamps only the order, a check-in 
 `orders` and `room_bookings`, each from where the last poll got to, and then the whole of each touched booking.
 
 Requests. An idle poll is the two lists. N touched bookings cost at most three more for each `id_chunk` of them
-(lines, customers, and orders that only a line pointed to). A read from the beginning of time lists all lines first and
-keeps them, so that none is asked for again; beyond `_WHOLE_LIMIT` lines it goes on as any other read.
-Lists come in pages much larger than a chunk; pages of a list never overlap and never use an offset: the next page
-starts at the last second of the one before, whose rows at that second are put back, or, when a whole page bears one
-second, behind the last id of that second. So a row that is changed while the pages are read moves to the end and is met
-there, and no other row moves out of sight.
+(lines, customers, and orders that only a line pointed to). A read from the beginning of time goes another way, see
+`sweep.py`. Lists come in pages much larger than a chunk; pages of a list never overlap and never use an offset: the
+next page starts at the last second of the one before, whose rows at that second are put back, or, when a whole page
+bears one second, behind the last id of that second. So a row that is changed while the pages are read moves to the end
+and is met there, and no other row moves out of sight.
 
 Cursor. How far both lists have been delivered, by the shop's own clock (its rows' timestamps while a run is under way,
 the time of its answer once all is read), and a hash of every row inside the overlap that has been delivered, so that
@@ -17,41 +16,31 @@ it costs nothing when the overlap is listed again. A run that takes several
 pages keeps its lists in memory; the cursor of each page suffices to go on without it.
 """
 
-import base64
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
 from innkeeper.connectors.qloapps import shop_time
+from innkeeper.connectors.qloapps.delivered import Delivered, Row
 from innkeeper.connectors.qloapps.facts import ShopFacts
-from innkeeper.connectors.qloapps.reader import Loaded, QloAppsReader
+from innkeeper.connectors.qloapps.reader import QloAppsReader
+from innkeeper.connectors.qloapps.sweep import Sweep, read_on
 from innkeeper.connectors.qloapps.wire import LINE_FIELDS, ORDER_FIELDS, LineRow, OrderRow
 from innkeeper.domain.channel import ChangePage, ChannelBooking
 
 _CURSOR_VERSION = 1
-_HASH_BYTES = 6
 #: Orders of other hotels that are remembered, so that a busy neighbour in the same shop costs no requests.
 _FOREIGN_LIMIT = 100_000
 #: A clock that runs so much slower than ours between two looks was put back.
 _PUT_BACK = timedelta(seconds=30)
-#: Lines that a read from the beginning of time keeps at most, about a kilobyte each.
-_WHOLE_LIMIT = 40_000
 #: By how many rows at most the first page is larger than usual.
 _SPARE_LIMIT = 50_000
 
 
-class _Row(Protocol):
-    @property
-    def id(self) -> int: ...
-    @property
-    def date_upd(self) -> str: ...
-    @property
-    def hash(self) -> int: ...
-
-
-R = TypeVar("R", bound=_Row)
+R = TypeVar("R", bound=Row)
 
 
 @dataclass
@@ -122,7 +111,7 @@ class _Touched:
     since: str
     order: OrderRow | None = None
     #: The rows that told of it and the rows that it was read from.
-    rows: list[_Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
 
 @dataclass
@@ -132,60 +121,38 @@ class _Run:
     orders: _Stream[OrderRow]
     lines: _Stream[LineRow]
     progress: tuple[str, str]
-    #: Set while the run began at the beginning of time and all lines listed since are kept.
-    whole: bool
-    #: What the cursor knows as delivered: hashes, and up to which time of change they reach.
-    seen: frozenset[int]
-    seen_until: str
+    #: What the cursor knows as delivered.
+    seen: Delivered
     #: When the last run listed, by our own clock, as UTC.
     looked_at: str
     #: Rows that bookings were read from before their list came to them, by list and id.
-    expected: dict[tuple[str, int], _Row] = field(default_factory=dict)
+    expected: dict[tuple[str, int], Row] = field(default_factory=dict)
     touched: dict[int, _Touched] = field(default_factory=dict)
-    all_lines: dict[int, dict[int, LineRow]] = field(default_factory=lambda: defaultdict(dict))
-    lines_kept: int = 0
-    #: Hashes of the orders that were listed before the first line was.
-    early: frozenset[int] = frozenset()
     ready: list[tuple[ChannelBooking | int, _Touched]] = field(default_factory=list)
-    delivered: dict[int, str] = field(default_factory=dict)
+    delivered: Delivered = field(default_factory=Delivered)
     cursor: Mapping[str, Any] | None = None
     #: Their clock when the first list was answered. What is stamped an overlap before that was visible by then.
     listed_at: float | None = None
-    #: Rows stamped before this will not be listed by the next poll, so nothing of them need be kept.
-    kept_from: str = ""
 
     @property
     def exhausted(self) -> bool:
         """Whether both lists have been read to their end."""
         return self.orders.exhausted and self.lines.exhausted
 
-    @property
-    def gathers(self) -> bool:
-        """Whether all lines are listed before any booking is read."""
-        return self.whole and not self.lines.exhausted
-
-    def holds_lines_of(self, order: OrderRow) -> bool:
-        """Whether the lines that are kept are the order's as it is: it was listed before them, or changed long ago."""
-        return order.id in self.all_lines and (order.hash in self.early or order.date_upd < self.kept_from)
-
-    def is_new(self, kind: str, row: _Row) -> bool:
+    def is_new(self, kind: str, row: Row) -> bool:
         """Whether a listed row tells of a change that has not been delivered or queued yet."""
         expected = self.expected.pop((kind, row.id), None)
         if expected == row:
             return False
-        if row.date_upd <= self.seen_until and row.hash in self.seen:
-            self.keep([row])
+        if row in self.seen:
+            self.delivered.keep([row])
             return False
         return True
 
-    def expect(self, kind: str, row: _Row, stream: "_Stream[Any]") -> None:
+    def expect(self, kind: str, row: Row, stream: "_Stream[Any]") -> None:
         """Note a row that a booking was read from, so that meeting it in its list later costs nothing."""
         if not stream.exhausted and row.date_upd >= stream.horizon:
             self.expected[kind, row.id] = row
-
-    def keep(self, rows: Iterable[_Row]) -> None:
-        """Remember rows as delivered, if the next poll will list them again."""
-        self.delivered.update((row.hash, row.date_upd) for row in rows if row.date_upd >= self.kept_from)
 
     @property
     def reach(self) -> tuple[tuple[str, bool], tuple[str, bool]]:
@@ -200,6 +167,8 @@ class QloAppsChanges:
         self._reader = reader
         self._settings = reader.client.settings
         self._run: _Run | None = None
+        #: An unfinished first read, and the cursor that goes on with it.
+        self._sweep: tuple[Sweep, dict[str, Any]] | None = None
         self._foreign: set[int] = set()
 
     def cursor_at(self, since: datetime) -> dict[str, Any]:
@@ -208,11 +177,15 @@ class QloAppsChanges:
 
     async def page(self, cursor: Mapping[str, Any] | None, limit: int) -> ChangePage:
         """Return the next bookings. Raises QloAppsError; the cursor then stays good."""
+        state = dict(cursor or {})
+        self._remember(state)
+        if not state.get("since") and not state.get("orders"):
+            return await self._swept_page(state, limit)
         run, self._run = self._run, None
-        if run is None or cursor is None or run.cursor != dict(cursor):
-            run = await self._start(cursor)
+        if run is None or run.cursor != state:
+            run = await self._start(state)
         while len(run.ready) < limit:
-            eligible = [] if run.gathers else self._eligible(run)
+            eligible = self._eligible(run)
             if len(eligible) >= self._settings.id_chunk or (eligible and run.exhausted):
                 await self._fetch(run, eligible[: self._settings.id_chunk])
             elif run.exhausted:
@@ -222,7 +195,7 @@ class QloAppsChanges:
         given, run.ready = run.ready[:limit], run.ready[limit:]
         more = bool(run.ready or run.touched or not run.exhausted)
         for _, touched in given:
-            run.keep(touched.rows)
+            run.delivered.keep(touched.rows)
         after = self._cursor(run, more=more)
         if more:
             run.cursor = after
@@ -234,15 +207,30 @@ class QloAppsChanges:
             gone=tuple(item for item, _ in given if isinstance(item, int)),
         )
 
+    async def _swept_page(self, state: dict[str, Any], limit: int) -> ChangePage:
+        """Return the next bookings of a first read; at its end the cursor begins where the read did."""
+        (sweep, left), self._sweep = self._sweep or (None, None), None
+        if sweep is None or left != state:
+            sweep = Sweep.from_json(state)
+        await self._reader.facts()
+        while len(sweep.ready) < limit and not sweep.exhausted:
+            self._ignore(await read_on(sweep, self._reader))
+        given = sweep.give(limit)
+        if sweep.more:
+            after = {"v": _CURSOR_VERSION, **sweep.to_json(), **self._facts_to_keep()}
+            self._sweep = sweep, after
+        else:
+            after = self._cursor_behind((sweep.began, sweep.began), sweep.delivered, looked_at=self._now())
+        return ChangePage(
+            bookings=tuple(each.booking for each in given if each.booking is not None),
+            cursor=after,
+            more=sweep.more,
+            gone=tuple(each.order_id for each in given if each.booking is None),
+        )
+
     # a run ---------------------------------------------------------------------------------------------------------
 
-    async def _start(self, cursor: Mapping[str, Any] | None) -> _Run:
-        state = dict(cursor or {})
-        if "facts" in state:
-            try:
-                self._reader.remember(ShopFacts.from_json(state["facts"]))
-            except (KeyError, TypeError, ValueError):
-                pass  # facts of another make are read anew
+    async def _start(self, state: dict[str, Any]) -> _Run:
         facts = await self._reader.facts()
         zone, overlap = facts.zone, self._settings.overlap_seconds
         if "since" in state:
@@ -255,9 +243,7 @@ class QloAppsChanges:
             orders=_Stream(starts[0], self._settings.order_list_size),
             lines=_Stream(starts[1], self._settings.line_list_size),
             progress=progress,
-            whole=starts == [shop_time.BEGINNING] * 2,
-            seen=_unpack(str(state.get("seen", ""))),
-            seen_until=str(state.get("seen_until", "")),
+            seen=Delivered.from_json(state),
             looked_at=str(state.get("looked_at", "")),
         )
 
@@ -267,20 +253,18 @@ class QloAppsChanges:
         if first:
             # rows that are known already must not fill the page: an idle poll right after a bulk stays at two requests
             for stream in (run.orders, run.lines):
-                stream.spare = min(len(run.seen), _SPARE_LIMIT)
+                stream.spare = min(len(run.seen.stamps), _SPARE_LIMIT)
         behind = run.lines.exhausted or run.orders.horizon <= run.lines.horizon
-        orders_next = first or (behind and not (run.orders.exhausted or run.gathers))
+        orders_next = first or (behind and not run.orders.exhausted)
         if orders_next:
             orders = await self._order_page(run.orders)
             if first and self._reader.client.access_time is not None:
                 run.listed_at = self._reader.client.access_time
                 now = shop_time.to_shop(datetime.fromtimestamp(run.listed_at, UTC), self._zone)
-                run.kept_from = shop_time.poll_start(now, self._settings.overlap_seconds, self._zone)
+                run.delivered.kept_from = shop_time.poll_start(now, self._settings.overlap_seconds, self._zone)
                 if self._put_back(run):
                     orders += await self._order_page(run.orders)
             self._take_orders(run, orders)
-            if first:
-                run.early = frozenset(order.hash for order in orders)
         if first or not orders_next:
             self._take_lines(run, await self._line_page(run.lines))
 
@@ -300,7 +284,7 @@ class QloAppsChanges:
         start = shop_time.poll_start(shop_time.to_shop(stood, self._zone), self._settings.overlap_seconds, self._zone)
         run.orders = _Stream(start, self._settings.order_list_size, run.orders.spare)
         run.lines = _Stream(start, self._settings.line_list_size, run.lines.spare)
-        run.kept_from = min(run.kept_from, start)
+        run.delivered.kept_from = min(run.delivered.kept_from, start)
         return True
 
     async def _order_page(self, stream: _Stream[OrderRow]) -> list[OrderRow]:
@@ -321,7 +305,7 @@ class QloAppsChanges:
     def _take_orders(self, run: _Run, rows: Iterable[OrderRow]) -> None:
         for row in rows:
             if row.id in self._foreign:
-                run.keep([row])
+                run.delivered.keep([row])
             elif run.is_new("order", row):
                 touched = run.touched.setdefault(row.id, _Touched(row.date_upd))
                 touched.order = row
@@ -329,15 +313,9 @@ class QloAppsChanges:
                 touched.rows.append(row)
 
     def _take_lines(self, run: _Run, rows: Sequence[LineRow]) -> None:
-        run.lines_kept += len(rows)
-        if run.whole and run.lines_kept > _WHOLE_LIMIT:
-            run.whole = False
-            run.all_lines.clear()
         for row in rows:
-            if run.whole:
-                run.all_lines[row.order_id][row.id] = row
             if row.order_id == 0:  # a block, not a booking
-                run.keep([row])
+                run.delivered.keep([row])
             elif run.is_new("line", row):
                 touched = run.touched.setdefault(row.order_id, _Touched(row.date_upd))
                 touched.since = min(touched.since, row.date_upd)
@@ -348,19 +326,16 @@ class QloAppsChanges:
         limits = [horizon for horizon, exhausted in run.reach if not exhausted]
         until = min(limits, default=None)
         ids = [i for i, touched in run.touched.items() if until is None or touched.since <= until]
-        if run.whole and not run.orders.exhausted:
-            ids = [i for i in ids if run.touched[i].order is not None]  # its order is still to be listed
         return sorted(ids, key=lambda i: (run.touched[i].since, i))
 
     async def _fetch(self, run: _Run, ids: list[int]) -> None:
         """Read the bookings whole and put them in the queue."""
         known = {i: order for i in ids if (order := run.touched[i].order) is not None}
         found, gone = await self._reader.orders_by_id([i for i in ids if i not in known])
-        loaded = await self._complete(run, {**known, **found}, gone)
+        loaded = await self._reader.complete({**known, **found}, gone)
         bookings = await self._reader.map(loaded)
         for order_id in ids:
             touched = run.touched.pop(order_id)
-            run.all_lines.pop(order_id, None)  # told again, it has changed, and its lines may have
             order, lines = loaded.orders.get(order_id), loaded.lines.get(order_id, ())
             if order is not None:
                 run.expect("order", order, run.orders)
@@ -371,27 +346,15 @@ class QloAppsChanges:
             if order_id in bookings:
                 run.ready.append((bookings[order_id], touched))
                 continue
-            run.keep(touched.rows)
+            run.delivered.keep(touched.rows)
             if order_id in loaded.gone:
                 run.ready.append((order_id, touched))
-            elif lines and not self._reader.is_ours(lines) and len(self._foreign) < _FOREIGN_LIMIT:
-                self._foreign.add(order_id)
+            elif not self._reader.is_ours(lines):
+                self._ignore([order_id])
 
-    async def _complete(self, run: _Run, orders: Mapping[int, OrderRow], gone: Iterable[int]) -> Loaded:
-        """Return the orders with lines and customers; no request for lines where the list held all that there are."""
-        if not run.whole:
-            return await self._reader.complete(orders, tuple(gone))
-        lines = {
-            i: sorted(run.all_lines[i].values(), key=lambda line: line.id)
-            for i, order in orders.items()
-            if run.holds_lines_of(order)
-        }
-        # the list holds our hotel's lines only: an order without any is a sister hotel's, or has lost all that it had
-        doubtful = [i for i in orders if i not in lines]
-        if doubtful:
-            lines |= await self._reader.lines_of(doubtful)
-        customers = await self._reader.customers_by_id(orders[i].customer_id for i in lines)
-        return Loaded(orders, lines, customers, tuple(gone))
+    def _ignore(self, order_ids: Iterable[int]) -> None:
+        """Remember orders of other hotels."""
+        self._foreign.update(islice(order_ids, _FOREIGN_LIMIT - len(self._foreign)))
 
     # the cursor ----------------------------------------------------------------------------------------------------
 
@@ -409,17 +372,35 @@ class QloAppsChanges:
         else:  # a proxy has taken the header with their time away
             points = [max(run.progress[0], run.orders.newest), max(run.progress[1], run.lines.newest)]
         earliest = min(shop_time.poll_start(each, self._settings.overlap_seconds, self._zone) for each in points)
-        run.delivered = {value: stamp for value, stamp in run.delivered.items() if stamp >= earliest}
-        facts = self._reader.known_facts
+        run.delivered.forget_before(earliest)
+        return self._cursor_behind(
+            (points[0], points[1]), run.delivered, looked_at=run.looked_at if more else self._now()
+        )
+
+    def _cursor_behind(self, points: tuple[str, str], delivered: Delivered, *, looked_at: str) -> dict[str, Any]:
+        """Return the cursor of an incremental read that has got to these points of the two lists."""
         return {
             "v": _CURSOR_VERSION,
             "orders": points[0],
             "lines": points[1],
-            "seen": _pack(run.delivered),
-            "seen_until": max(run.delivered.values(), default=""),
-            "looked_at": run.looked_at if more else self._reader.client.now().strftime(shop_time.FORMAT),
-            **({"facts": facts.to_json()} if facts else {}),
+            **delivered.to_json(),
+            "looked_at": looked_at,
+            **self._facts_to_keep(),
         }
+
+    def _remember(self, state: Mapping[str, Any]) -> None:
+        """Use the facts that a cursor keeps; those of another make are read anew."""
+        if "facts" in state:
+            with suppress(KeyError, TypeError, ValueError):
+                self._reader.remember(ShopFacts.from_json(state["facts"]))
+
+    def _facts_to_keep(self) -> dict[str, Any]:
+        facts = self._reader.known_facts
+        return {"facts": facts.to_json()} if facts else {}
+
+    def _now(self) -> str:
+        """Return the present instant by our own clock, as UTC."""
+        return self._reader.client.now().strftime(shop_time.FORMAT)
 
     @property
     def _zone(self) -> Any:
@@ -432,16 +413,3 @@ class QloAppsChanges:
 def _next_second(stamp: str) -> str:
     wall = shop_time.parse(stamp)
     return (wall + timedelta(seconds=1)).strftime(shop_time.FORMAT) if wall else stamp
-
-
-def _pack(hashes: Iterable[int]) -> str:
-    """Return the hashes as text: eight characters each, since thousands of rows can lie inside the overlap."""
-    return base64.b64encode(b"".join(value.to_bytes(_HASH_BYTES) for value in sorted(hashes))).decode()
-
-
-def _unpack(text: str) -> frozenset[int]:
-    try:
-        raw = base64.b64decode(text.encode(), validate=True)
-    except ValueError:
-        return frozenset()
-    return frozenset(int.from_bytes(raw[i : i + _HASH_BYTES]) for i in range(0, len(raw), _HASH_BYTES))

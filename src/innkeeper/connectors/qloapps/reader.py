@@ -203,6 +203,19 @@ class QloAppsReader:
                     found[order_id] = hidden
         return found, gone
 
+    async def orders_after(self, order_id: int, limit: int) -> list[OrderRow]:
+        """Return the next orders behind an id, in the order of their ids; one request."""
+        query = {"date": "1", "filter[id]": f">[{order_id}]", "sort": "[id_ASC]", "limit": f"0,{limit}"}
+        rows = await self.client.rows("orders", "orders", {**query, "display": f"[{ORDER_FIELDS}]"})
+        return [OrderRow.parse(row) for row in rows]
+
+    async def newest_stamp(self) -> str:
+        """Return the latest time of change of any order or line, empty in an empty shop; two requests."""
+        newest = {"date": "1", "display": "[id,date_upd]", "sort": "[date_upd_DESC]", "limit": "0,1"}
+        orders = await self.client.rows("orders", "orders", newest)
+        lines = await self.client.rows("room_bookings", "bookings", newest)
+        return max((str(row["date_upd"]) for row in (*orders, *lines)), default="")
+
     async def order(self, order_id: int) -> OrderRow | None:
         """Return one order, also a hidden one; None when QloApps does not know it."""
         try:
@@ -257,7 +270,12 @@ class QloAppsReader:
     async def complete(self, orders: Mapping[int, OrderRow], gone: Sequence[int] = ()) -> Loaded:
         """Return the orders with their lines and customers."""
         ids = list(orders)
-        lines = await self.lines_of(ids) if ids else {}
+        return await self.with_customers(orders, await self.lines_of(ids) if ids else {}, gone)
+
+    async def with_customers(
+        self, orders: Mapping[int, OrderRow], lines: Mapping[int, Sequence[LineRow]], gone: Sequence[int] = ()
+    ) -> Loaded:
+        """Return orders and lines with the customers of our hotel's bookings."""
         ours = [order for order in orders.values() if self.is_ours(lines.get(order.id, ()))]
         customers = await self.customers_by_id(order.customer_id for order in ours)
         return Loaded(orders, lines, customers, tuple(gone))

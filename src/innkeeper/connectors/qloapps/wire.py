@@ -4,8 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Asked for in every list of `orders`; leaves out `secure_key` and the line ids, which cost a query for each order.
 ORDER_FIELDS = (
@@ -40,8 +39,7 @@ def int_of(value: Any) -> int:
     return int(value or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow:
+class OrderRow(NamedTuple):
     """One row of `orders`; times are the shop's own wall clock."""
 
     id: int
@@ -80,14 +78,10 @@ class OrderRow:
     @property
     def hash(self) -> int:
         """Tells this content of this row from any other."""
-        return _row_hash(("order", *_order_values(self)))
+        return _row_hash(("order", *self))
 
 
-_order_values = attrgetter(*OrderRow.__slots__)
-
-
-@dataclass(frozen=True, slots=True)
-class LineRow:
+class LineRow(NamedTuple):
     """One row of `room_bookings`: one room of an order, or a block when `order_id` is 0."""
 
     id: int
@@ -137,7 +131,7 @@ class LineRow:
     @property
     def hash(self) -> int:
         """Tells this content of this row from any other."""
-        return _row_hash(("line", *_line_values(self)))
+        return _row_hash(("line", *self))
 
     @property
     def released(self) -> bool:
@@ -145,11 +139,7 @@ class LineRow:
         return self.refunded or self.cancelled
 
 
-_line_values = attrgetter(*LineRow.__slots__)
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerRow:
+class CustomerRow(NamedTuple):
     """One row of `customers`, without anything secret."""
 
     id: int
