@@ -8,16 +8,18 @@ from uuid import UUID
 #: The property that exists without being set up; a hotel with one house never has to name it.
 DEFAULT_PROPERTY = UUID("00000000-0000-0000-0000-000000000001")
 
+#: The bits of such an identifier that are random, and those that say what kind it is.
+_RANDOM = 0x0FFF_3FFF_FFFF_FFFF_FFFF
+_VERSION_7 = 0x7000_8000_0000_0000_0000
+
 
 def new_id() -> UUID:
     """Return a version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then random bits.
 
     Rows made one after the other lie beside each other in an index, which random UUIDs do not.
     """
-    value = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
-    value[6] = (value[6] & 0x0F) | 0x70
-    value[8] = (value[8] & 0x3F) | 0x80
-    return UUID(bytes=bytes(value))
+    milliseconds = time.time_ns() // 1_000_000
+    return UUID(int=milliseconds << 80 | int.from_bytes(os.urandom(10)) & _RANDOM | _VERSION_7)
 
 
 def first_id_at(instant: datetime) -> UUID:

@@ -30,6 +30,10 @@ Values = Mapping[str, Any]
 #: How a transaction begins on SQLite: one that writes waits for the write lock at once.
 READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
 
+#: Memory for pages of the data base, in KiB, of the one connection that writes and of each that reads. SQLite's own
+#: measure, 2000, makes the indexes of a hundred thousand guests slow to fill.
+_WRITER_CACHE, _READER_CACHE = 16_000, 2_000
+
 #: What PostgreSQL says by a code to somebody whom it does not let in.
 _REFUSALS = {
     "28000": "it does not let this user in",
@@ -313,12 +317,13 @@ def _sqlite_engine(url: URL, size: int, *, begin: str) -> AsyncEngine:
     )
 
     run_near(engine.sync_engine)
+    cache = f"cache_size=-{_WRITER_CACHE if begin == WRITING else _READER_CACHE}"
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", cache):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
         connection.long = False
