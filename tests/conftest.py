@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import structlog
+from fastapi.dependencies import models
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -34,6 +35,15 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def forget_apps() -> Iterator[None]:
+    """Let go of a test's app and all that hangs on it: FastAPI remembers thousands of endpoints that it has seen."""
+    yield
+    for name, known in vars(models).items():
+        if name.endswith("_cached"):
+            known.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from uuid import UUID
 from innkeeper.channel_sync.book import Book
 from innkeeper.channel_sync.guest_matching import Candidates, GuestMatch, best_match, close_names
 from innkeeper.channel_sync.tables import CustomerMapping
-from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.channel import ChannelBooking, ChannelCustomer
 from innkeeper.house import guests
 from innkeeper.house.model import GuestDraft
@@ -73,7 +72,6 @@ async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[UUID
     made: list[Guest] = []
     mappings: list[CustomerMapping] = []
     ids: list[UUID] = []
-    now = utc_now()
     for booking in bookings:
         customer = booking.customer
         if customer is not None and customer.customer_id in book.customers:
@@ -85,7 +83,7 @@ async def guests_of(book: Book, bookings: Sequence[ChannelBooking]) -> list[UUID
             found = (match.guest.id, match.method, match.score, match.reasons)
         else:
             draft = unnamed(booking) if customer is None else draft_of(customer)
-            guest = guests.from_elsewhere(book.property_id, draft, now)
+            guest = guests.from_elsewhere(book.property_id, draft)
             made.append(guest)
             candidates.add(guest)
             found = (guest.id, "created", Decimal(1), _why_new(match, threshold))

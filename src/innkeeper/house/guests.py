@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,6 +11,7 @@ from nameparser import HumanName
 from nameparser.config import CONSTANTS
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.errors import NotFound
 from innkeeper.domain.ids import new_id
 from innkeeper.house import events, guest_repository
@@ -144,8 +144,12 @@ def checked(property_id: UUID, draft: GuestDraft, *, field: str = "") -> Guest:
     return _new(property_id, draft)
 
 
-def from_elsewhere(property_id: UUID, draft: GuestDraft, now: datetime) -> Guest:
-    """Return the guest that `create` with `lenient` would add, for `add_all` to write together with others."""
+def from_elsewhere(property_id: UUID, draft: GuestDraft) -> Guest:
+    """Return the guest that `create` with `lenient` would add, for `add_all` to write together with others.
+
+    Of two guests alike the one who came first is meant, so each has a moment of his own.
+    """
+    now = utc_now()
     columns = _columns(_made_storable(draft))
     return Guest.loose(id=new_id(), property_id=property_id, created_at=now, updated_at=now, **columns)
 

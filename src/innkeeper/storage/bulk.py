@@ -55,7 +55,8 @@ async def run_for_all(session: AsyncSession, statement: Insert, rows: Sequence[d
 
 def _run(session: Session, statement: Insert, names: tuple[str, ...], rows: Sequence[dict[str, Any]]) -> None:
     connection = session.connection()
-    prepared = _prepared(statement, names, connection.dialect)
+    known = statement, names, connection.dialect.name
+    prepared = _PREPARED.get(known) or _PREPARED.setdefault(known, _prepare(statement, names, connection.dialect))
     connection.exec_driver_sql(prepared.statement, prepared.bound(rows))
 
 
@@ -108,8 +109,11 @@ class _Prepared:
         return list(zip(*(column.bound(rows) for column in self.columns), strict=True))
 
 
-@cache
-def _prepared(statement: Insert, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
+#: By statement, columns and name of the dialect; not by the dialect, which would keep its whole data base alive.
+_PREPARED: dict[tuple[Insert, tuple[str, ...], str], _Prepared] = {}
+
+
+def _prepare(statement: Insert, names: tuple[str, ...], dialect: Dialect) -> _Prepared:
     """Find out once what SQLAlchemy would find out again for every row."""
     table = cast(Table, statement.table)
     given = {name for name in names if name in table.c}
