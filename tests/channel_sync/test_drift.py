@@ -243,5 +243,6 @@ async def test_what_stands_of_a_type_that_is_not_sent_is_told_and_taken_back(sel
         left = [one for one in report["differences"] if one["kind"] == "left_behind"]
         assert sorted(one["subject"].partition(":")[0] for one in left if one["heals"])[-rules:] == ["rule"] * rules
         assert (len(left), report["healed"]) == (rules + 1, len(left) if heal else 0)
+        assert len({one["room_type"] for one in left}) == 1
     assert (shop_free(selling, DOUBLE), ours_there(selling, DOUBLE)) == ([3] * NIGHTS, 0)
     assert (await sweep(selling))["equal"] is True

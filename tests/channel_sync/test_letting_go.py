@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from innkeeper.channel_sync import ari_work, repository, room_types, settings
+from innkeeper.channel_sync import ari_work, pages_log, repository, room_types, settings
+from innkeeper.channel_sync.schemas import SyncLogOut
 from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.storage.database import Database
 from tests.channel_sync.selling import (
@@ -70,6 +71,8 @@ async def test_blocks_and_prices_go_with_the_mapping_and_those_of_others_stay(se
     async with selling.database.read() as session:
         logged = list(await session.scalars(select(SyncLog).where(SyncLog.operation == "delete")))
     assert sorted(row.entity_type for row in logged) == ["block", *["room_type"] * standing]
+    said = {pages_log.act_of(SyncLogOut.model_validate(row, from_attributes=True)) for row in logged}
+    assert said == {"Block released", "Prices taken back"}
 
 
 @pytest.mark.parametrize("fault", ["error_after", "drop_before", "error_before", "truncate"])

@@ -28,25 +28,26 @@ async def compare_left(link: Link, sweep: DriftSweep) -> Outcome[Part]:
 
 
 def _differences(left: Left) -> list[Difference]:
-    rules = [
-        _difference(f"rule:{rule.rule_id}", rule.first, rule.last + timedelta(days=1), "A price rule of ours stands")
-        for rule in left.rules
-    ]
-    return rules + [
-        _difference(
-            block.block_id, block.stay.check_in, block.stay.check_out, f"A block of ours holds room {block.room_id}"
-        )
-        for block in left.blocks
-    ]
+    found = []
+    for rule in left.rules:
+        subject, nights = f"rule:{rule.rule_id}", (rule.first, rule.last + timedelta(days=1))
+        what = f"A price rule of ours ({subject}) is set for a type that is not sent."
+        found.append(_difference(left.names.get(rule.room_type_id), subject, nights, what))
+    for block in left.blocks:
+        what = f"A block of ours ({block.block_id}) closes a room of a type that is not sent."
+        nights = block.stay.check_in, block.stay.check_out
+        found.append(_difference(left.names.get(block.room_type_id), block.block_id, nights, what))
+    return found
 
 
-def _difference(subject: str, start: date, end: date, what: str) -> Difference:
+def _difference(room_type: str | None, subject: str, nights: tuple[date, date], what: str) -> Difference:
     return {
         "kind": "left_behind",
         "subject": subject,
-        "start": start.isoformat(),
-        "end": end.isoformat(),
-        "what": f"{what} at a room type that is not sent.",
+        **({"room_type": room_type} if room_type else {}),
+        "start": nights[0].isoformat(),
+        "end": nights[1].isoformat(),
+        "what": what,
         "healing": "Takes it back.",
         "heals": True,
     }

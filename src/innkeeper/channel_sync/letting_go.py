@@ -20,10 +20,12 @@ from innkeeper.house import properties
 class Left:
     """What stands of ours at room types of theirs that are not sent.
 
-    `types` are these types by their id there, each with the house's type that was sent as it, where that is known.
+    `types` are these types by their id there, each with the house's type that was sent as it, where that is known;
+    `names` are what they are called there, as far as they were read.
     """
 
     types: Mapping[int, UUID | None]
+    names: Mapping[int, str]
     rules: Sequence[RateRule] = ()
     blocks: Sequence[ChannelBlock] = ()
 
@@ -60,11 +62,12 @@ async def left_behind(link: Link, types: Mapping[int, UUID | None] | None = None
 
     What is switched off is not looked at.
     """
+    names: Mapping[int, str] = {}
     if types is None:
         answer = await _all_types(link)
         if not isinstance(answer, Done):
             return answer
-        types = answer.value
+        types, names = answer.value
     async with link.database.read() as session:
         house = await properties.get(session, link.property_id)
         pairs = await ari_repository.outward_types(session, link.property_id, link.config.qloapps_hotel_id)
@@ -82,20 +85,21 @@ async def left_behind(link: Link, types: Mapping[int, UUID | None] | None = None
         if not isinstance(standing, Done):
             return standing
         blocks = [block for block in standing.value if block.room_type_id in types]
-    return Done(Left(types, rules, blocks))
+    return Done(Left(types, names, rules, blocks))
 
 
-async def _all_types(link: Link) -> Outcome[Mapping[int, UUID | None]]:
-    """Return every room type that the hotel has there, or that a block of ours is remembered at."""
+async def _all_types(link: Link) -> Outcome[tuple[Mapping[int, UUID | None], Mapping[int, str]]]:
+    """Return every room type that the hotel has there, or that a block of ours is remembered at; then their names."""
     if not (link.config.sync_rates or link.config.sync_availability):
-        return Done({})
+        return Done(({}, {}))
     answer = await link.connector.room_types()
     if not isinstance(answer, Done):
         return answer
     async with link.database.read() as session:
         rows = await ari_repository.blocks(session, link.property_id)
     types: dict[int, UUID | None] = {theirs.room_type_id: None for theirs in answer.value}
-    return Done(types | {row.qloapps_product_id: row.room_type_id for row in rows})
+    names = {theirs.room_type_id: theirs.name for theirs in answer.value}
+    return Done((types | {row.qloapps_product_id: row.room_type_id for row in rows}, names))
 
 
 async def take_back(link: Link, left: Left) -> Outcome[Any]:

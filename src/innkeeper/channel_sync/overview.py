@@ -28,6 +28,7 @@ _ACTS = {
     ("outbound", "block", "update"): "Block changed",
     ("outbound", "block", "delete"): "Block released",
     ("outbound", "room_type", "update"): "Prices sent",
+    ("outbound", "room_type", "delete"): "Prices taken back",
     ("outbound", "room_type", "skip"): "Prices were right",
 }
 

@@ -34,6 +34,7 @@ ACTS = {
     ("outbound", "block", "update"): "Block changed",
     ("outbound", "block", "delete"): "Block released",
     ("outbound", "room_type", "update"): "Prices sent",
+    ("outbound", "room_type", "delete"): "Prices taken back",
     ("outbound", "room_type", "skip"): "Prices were right",
 }
 OPERATIONS = {"create": "New", "update": "Change", "delete": "Removal", "skip": "Nothing to do", "conflict": "Conflict"}
