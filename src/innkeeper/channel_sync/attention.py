@@ -1,14 +1,15 @@
 """What needs a person: each cause with its sentences, opened once and closed when the cause is gone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync import repository
 from innkeeper.channel_sync.tables import Attention
-from innkeeper.channel_sync.work import queue_alert
+from innkeeper.channel_sync.work import queue_alerts
 from innkeeper.domain.business_day import utc_now
+from innkeeper.storage.bulk import insert_all
 from innkeeper.storage.database import Tx
 
 
@@ -205,22 +206,50 @@ async def open_cause(
     **facts: Any,
 ) -> None:
     """Open the cause, or note that it was seen again, so many times. `facts` fill the placeholders; no guest's data."""
-    cause = CAUSES[kind]
+    columns = _columns(kind, facts, reservation_id, order_id, job_id)
     row = await repository.open_attention(tx.session, property_id, kind, key)
-    is_new = row is None
     if row is None:
-        row = Attention(property_id=property_id, kind=kind, key=key, times_seen=times)
-        tx.session.add(row)
-    else:
-        row.times_seen += times
-        row.last_seen_at = utc_now()
-    row.title = _fill(cause.title, facts)[:300]
-    row.meaning = _fill(cause.meaning, facts)
-    row.action = _fill(cause.action, facts)
-    row.reservation_id, row.qloapps_order_id, row.job_id = reservation_id, order_id, job_id
-    row.data = {name: str(value) for name, value in facts.items()}
-    if is_new:
-        await queue_alert(tx, property_id, f"{kind}:{key}", row.title, f"{row.meaning}\n{row.action}")
+        tx.session.add(Attention(property_id=property_id, kind=kind, key=key, times_seen=times, **columns))
+        await queue_alerts(tx, property_id, [_alert(kind, key, columns)])
+        return
+    row.times_seen += times
+    row.last_seen_at = utc_now()
+    for name, value in columns.items():
+        setattr(row, name, value)
+
+
+async def open_for_new(
+    tx: Tx, property_id: UUID, kind: str, found: Sequence[tuple[UUID, int | None, Mapping[str, Any]]]
+) -> None:
+    """Open a cause for each of these reservations, which are so new that none can be open yet.
+
+    `found` has the reservation, the number of its booking there and the facts; each is opened as `open_cause` would
+    under the reservation's id, in a few statements however many they are.
+    """
+    made = [(str(one), _columns(kind, facts, one, order_id, None)) for one, order_id, facts in found]
+    rows = [Attention.loose(property_id=property_id, kind=kind, key=key, **columns) for key, columns in made]
+    await insert_all(tx.session, rows)
+    await queue_alerts(tx, property_id, [_alert(kind, key, columns) for key, columns in made])
+
+
+def _columns(
+    kind: str, facts: Mapping[str, Any], reservation_id: UUID | None, order_id: int | None, job_id: UUID | None
+) -> dict[str, Any]:
+    cause = CAUSES[kind]
+    return {
+        "title": _fill(cause.title, facts)[:300],
+        "meaning": _fill(cause.meaning, facts),
+        "action": _fill(cause.action, facts),
+        "reservation_id": reservation_id,
+        "qloapps_order_id": order_id,
+        "job_id": job_id,
+        "data": {name: str(value) for name, value in facts.items()},
+    }
+
+
+def _alert(kind: str, key: str, columns: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what is told of a cause that was opened: its name, a title and a text."""
+    return f"{kind}:{key}", columns["title"], f"{columns['meaning']}\n{columns['action']}"
 
 
 async def close_cause(tx: Tx, property_id: UUID, kind: str, key: str, by: str = "Innkeeper") -> bool:
@@ -229,7 +258,8 @@ async def close_cause(tx: Tx, property_id: UUID, kind: str, key: str, by: str = 
     if row is None:
         return False
     row.closed_at, row.closed_by = utc_now(), by
-    await queue_alert(tx, property_id, f"{kind}:{key}", f"Settled: {row.title}", f"Closed by {by}; nothing to do.")
+    told = (f"{kind}:{key}", f"Settled: {row.title}", f"Closed by {by}; nothing to do.")
+    await queue_alerts(tx, property_id, [told])
     return True
 
 

@@ -79,17 +79,12 @@ async def _open_causes(book: Book, bookings: Sequence[ChannelBooking], made: Seq
     )
     for (cause, room_type_id, name), times in typeless.items():
         await attention.open_cause(tx, property_id, cause, str(room_type_id), times=times, name=name)
-    for booking, reservation in zip(bookings, made, strict=True):
-        if "overbooked" in reservation.flags and reservation.status != StayStatus.CANCELLED:
-            await attention.open_cause(
-                tx,
-                property_id,
-                "overbooked",
-                str(reservation.id),
-                reservation_id=reservation.id,
-                order_id=booking.order_id,
-                confirmation=reservation.confirmation,
-            )
+    overbooked = [
+        (reservation.id, booking.order_id, {"confirmation": reservation.confirmation})
+        for booking, reservation in zip(bookings, made, strict=True)
+        if "overbooked" in reservation.flags and reservation.status != StayStatus.CANCELLED
+    ]
+    await attention.open_for_new(tx, property_id, "overbooked", overbooked)
 
 
 def _is_plain(book: Book, booking: ChannelBooking) -> bool:

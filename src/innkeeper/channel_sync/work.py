@@ -66,10 +66,16 @@ async def queue_sync(tx: Tx, property_id: UUID, sync_id: UUID, options: Mapping[
     return await _queue(tx, SYNC, property_id, str(sync_id), {"sync_id": str(sync_id), **options})
 
 
-async def queue_alert(tx: Tx, property_id: UUID, cause: str, title: str, body: str) -> UUID:
-    """Tell whoever is alerted that a cause was opened or closed; one that closes at once is told of once."""
-    spec = JobSpec(kind=ALERT, key=cause, property_id=property_id, payload={"title": title, "body": body}, priority=60)
-    return await enqueue(tx, spec)
+async def queue_alerts(tx: Tx, property_id: UUID, told: Sequence[tuple[str, str, str]]) -> None:
+    """Tell whoever is alerted of causes that were opened or closed; one that closes at once is told of once.
+
+    Each is the name of the cause, a title and a text.
+    """
+    specs = [
+        JobSpec(kind=ALERT, key=cause, property_id=property_id, payload={"title": title, "body": body}, priority=60)
+        for cause, title, body in told
+    ]
+    await enqueue_all(tx, specs)
 
 
 async def queue_scheduled(tx: Tx, property_id: UUID) -> UUID:
