@@ -24,6 +24,14 @@ def desk_books(*spans: tuple[int, int, int]) -> Step:
 
 
 FOUND = {
+    "a room is added there to a booking that is cancelled here and taken up again before that is told": (
+        shop_books((DOUBLE, 5, 9)),
+        Talk("poll"),
+        Step("shop adds room", 0, {"kind": DOUBLE, "nights": (0, 1)}),
+        Step("desk cancels", 0, {}),
+        Talk("full"),
+        Step("desk adds room", 0, {"kind": DOUBLE, "nights": (0, 3)}),
+    ),
     "the only room is taken off a booking before everything is read again": (
         shop_books((DOUBLE, 3, 6)),
         Talk("poll"),

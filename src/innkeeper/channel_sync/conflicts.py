@@ -91,7 +91,10 @@ def _we_are_cancelled(
     if "cancelled" not in ours and agreed_remote.cancelled:  # both were cancelled, and it was brought back there
         return Merge(remote, remote, ("cancelled",))
     conflict = FieldConflict("cancelled", False, True, False, "house", "The reservation was cancelled here.")
-    return Merge(local, agreed_local, (), (conflict,))
+    # rooms that were added there meanwhile are given up with the others, also when new ones are taken here before that
+    # has been told
+    added = {key: room for key, room in remote.rooms.items() if key not in agreed_local.rooms}
+    return Merge(local, State(agreed_local.cancelled, {**agreed_local.rooms, **added}), (), (conflict,))
 
 
 def _field_by_field(
