@@ -1,6 +1,7 @@
 """What the workers run for rooms, prices and drift, and what the scheduler asks them to run."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,7 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
         link = await channels.link(job.property_id)
         if not link.config.sync_rates:
             return Done("sending prices is switched off")
-        return await push_rates(link, _options(job), SyncResult())
+        return await push_rates(replace(link, gives_way=True), _options(job), SyncResult())
 
     async def do_drift(job: Job) -> Outcome[Any]:
         link = await channels.link(job.property_id)

@@ -14,6 +14,9 @@ from innkeeper.storage.database import Database
 #: A quarter may leave at once, the rest flows evenly, so that no minute ever sees more than the budget.
 BURST_SHARE = Decimal("0.25")
 
+#: What is left of that for polls and pushes by work that nobody waits for.
+RESERVE_SHARE = Decimal("0.4")
+
 #: Above this many a minute the row is written once for several requests.
 FINE_GRAINED = 600
 
@@ -47,6 +50,13 @@ class DatabaseBudget:
     def left_of(self, row: Budget | None) -> int:
         """Return how many requests could leave at once, from the budget's row."""
         return int(self._burst if row is None else max(Decimal(0), self._content(row)))
+
+    def seconds_to_spare(self, row: Budget | None) -> float:
+        """Return how long it is, from the budget's row, until one request can leave and the reserve remains."""
+        if row is None:
+            return 0.0
+        needed = 1 + min(self._burst * RESERVE_SHARE, self._burst - 1)
+        return float(max(Decimal(0), needed - self._content(row)) / self._rate)
 
     async def _reserve(self, session: AsyncSession, count: int) -> float:
         query = select(Budget).where(Budget.name == self._name).with_for_update()

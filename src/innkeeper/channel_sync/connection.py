@@ -29,6 +29,9 @@ class Link:
     #: Plan as if writing were allowed; for rehearsals, which send nothing.
     rehearsing: bool = False
 
+    #: Whether long work shall step aside for more urgent work in the lane, since somebody takes it up again.
+    gives_way: bool = False
+
     @property
     def may_write(self) -> bool:
         """Whether anything may be written to QloApps."""

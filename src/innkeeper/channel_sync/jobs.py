@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from innkeeper.channel_sync import ari_jobs, attention, log_repository, repository, watch, work
+from innkeeper.channel_sync import ari_jobs, ari_work, attention, giving_way, log_repository, repository, watch, work
 from innkeeper.channel_sync.absorb import absorb
 from innkeeper.channel_sync.book import open_book
 from innkeeper.channel_sync.connection import Channels
@@ -67,7 +67,8 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
         asked = job.payload.get("sync_id")
         request = Request.of(job.payload)
         try:
-            result = await run_in_lane(channels, job.property_id, request, UUID(asked) if asked else None)
+            sync_id = UUID(asked) if asked else None
+            result = await run_in_lane(channels, job.property_id, request, sync_id, gives_way=True)
         except SecretUnreadable as error:
             return until_readable(error)
         # A run that failed is written down as such; the next one starts where this one ended.
@@ -91,17 +92,34 @@ def handlers(channels: Channels, send: Send | None = None) -> Mapping[str, Handl
             return Done(None)
         return Later("the alert could not be delivered")
 
+    rooms_and_prices = ari_jobs.handlers(channels).items()
     return {
-        **{kind: _noting(channels, OUTBOUND, handler) for kind, handler in ari_jobs.handlers(channels).items()},
+        **{kind: _stepping_aside(channels, _noting(channels, OUTBOUND, each)) for kind, each in rooms_and_prices},
         work.PUSH: _noting(channels, OUTBOUND, do_push),
         work.ALERT: do_alert,
         work.POLL: _noting(channels, INBOUND, do_poll),
         work.PULL: _noting(channels, INBOUND, do_pull),
-        work.DETAILS: _noting(channels, INBOUND, do_details),
+        work.DETAILS: _stepping_aside(channels, _noting(channels, INBOUND, do_details)),
         work.CHECK: _noting(channels, INBOUND, do_check),
         work.SYNC: do_sync,
         work.PRUNE: do_prune,
     }
+
+
+def _stepping_aside(channels: Channels, handler: Handler) -> Handler:
+    """Return the handler for work that can wait, unless it is urgent: it leaves a part of the budget to the others."""
+
+    async def stepped(job: Job) -> Outcome[Any]:
+        if job.priority > ari_work.URGENT:
+            try:
+                link = await channels.link(job.property_id)
+            except SecretUnreadable as error:
+                return until_readable(error)
+            if not await giving_way.may_take(link, job.priority):
+                return giving_way.STEPPED_ASIDE
+        return await handler(job)
+
+    return stepped
 
 
 def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
@@ -116,7 +134,9 @@ def _noting(channels: Channels, direction: str, handler: Handler) -> Handler:
         if watch.is_held(link.config) and job.kind != work.CHECK:
             return watch.HELD
         outcome = await handler(job)
-        await note_answer(link, direction, outcome, before)
+        # whoever stepped aside had good answers until then
+        answered = Done(None) if outcome is giving_way.STEPPED_ASIDE else outcome
+        await note_answer(link, direction, answered, before)
         if isinstance(outcome, Done) and job.failure_code == LACKS_RIGHT:
             # the right that this waited for is back; whether all are is told by a look at them
             async with channels.database.write() as tx:

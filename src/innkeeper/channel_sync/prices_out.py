@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.channel_sync import ari_repository, attention, rates_out, repository
+from innkeeper.channel_sync import ari_repository, ari_work, attention, giving_way, rates_out, repository
 from innkeeper.channel_sync.availability_out import PushOptions, window_of
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import milliseconds_since
@@ -184,10 +184,16 @@ async def _push_types(push: _Push, todo: Sequence[TypePrices]) -> Outcome[Any]:
     answer = await _read_rules(push, unknown, strict=False)
     if not isinstance(answer, Done):
         return answer
+    connector = push.link.connector
     for kind in todo:
+        before = connector.requests_made
         outcome = await _push_type(push, kind)
         if not isinstance(outcome, Done):
             return outcome
+        # what was sent is remembered, so that whoever goes on begins behind it
+        spoke, last = connector.requests_made > before, kind is todo[-1]
+        if spoke and not last and await giving_way.must_step_aside(push.link, ari_work.PRIORITY[ari_work.RATES]):
+            return giving_way.STEPPED_ASIDE
     return Done(push.result)
 
 

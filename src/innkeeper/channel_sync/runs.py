@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from innkeeper.channel_sync import drift, repository, watch
+from innkeeper.channel_sync import ari_work, drift, repository, watch
 from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.availability_out import remove_blocks as release_all
 from innkeeper.channel_sync.connection import Channels, Link, lane, require_config
 from innkeeper.channel_sync.contacts import CUT_OFF, INBOUND, OUTBOUND, note_answer, note_contact, open_link
+from innkeeper.channel_sync.giving_way import STEPPED_ASIDE
 from innkeeper.channel_sync.inbound import InboundOptions
 from innkeeper.channel_sync.inbound import run as run_inbound
 from innkeeper.channel_sync.outbound import push
@@ -149,12 +150,16 @@ async def remove_blocks(channels: Channels, property_id: UUID) -> SyncResult:
 
 
 async def run_in_lane(
-    channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None
+    channels: Channels, property_id: UUID, request: Request, sync_id: UUID | None = None, *, gives_way: bool = False
 ) -> SyncResult:
-    """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable."""
+    """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable.
+
+    With `gives_way` prices leave the lane to more urgent work that comes to wait in it; the rest is queued.
+    """
     if request.what not in KINDS:
         raise Invalid.field("what", f"{quoted(request.what)} is not one of {', '.join(KINDS)}.")
     link = await open_link(channels, property_id, INBOUND)
+    link = replace(link, gives_way=gives_way and not request.dry_run)
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)
@@ -165,6 +170,10 @@ async def run_in_lane(
     for part in () if held else _parts(request, link.config):
         before = link.connector.requests_made
         outcome = await part(link, request, result)
+        if outcome is STEPPED_ASIDE:
+            async with link.database.write() as tx:
+                await ari_work.queue_rates(tx, property_id, full=request.full)
+            outcome = Done(result)
         await note_answer(link, INBOUND if part in _READING else OUTBOUND, outcome, before)
         if not isinstance(outcome, Done):
             break

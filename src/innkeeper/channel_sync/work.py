@@ -20,7 +20,7 @@ ALERT = "channel.alert"
 CHECK = "channel.check"
 
 #: Lower runs first: what a guest or a clerk waits for overtakes what only completes the picture.
-_PRIORITY = {PUSH: 20, PULL: 20, POLL: 30, SYNC: 40, CHECK: 28, DETAILS: 70, PRUNE: 90}
+PRIORITY = {PUSH: 20, PULL: 20, POLL: 22, SYNC: 40, CHECK: 28, DETAILS: 70, PRUNE: 90}
 
 
 async def queue_push(tx: Tx, property_id: UUID, reservation_id: UUID) -> UUID:
@@ -103,6 +103,6 @@ def _spec(
         property_id=property_id,
         lane=lane(property_id),
         payload=payload,
-        priority=_PRIORITY[kind],
+        priority=PRIORITY[kind],
         run_after=run_after,
     )

@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 Notice = Callable[[Tx, Job], Awaitable[None]]
 
 #: The other side is there and only sets the pace, so its word on when to come back is taken as it is.
-PACED = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
+PACE = "RATE_LIMIT"
+PACED = frozenset({PACE, "RATE_LIMITED"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,17 @@ def _upsert_of(dialect_name: str) -> Any:
     )
 
 
+async def is_waited_for(session: AsyncSession, lane: str, priority: int, *, now: datetime | None = None) -> bool:
+    """Whether work that comes before this priority is due in the lane and only waits for it to be free."""
+    due = select(JOBS.c.id).where(
+        JOBS.c.lane == lane,
+        text("status = 'queued'"),
+        JOBS.c.priority < priority,
+        JOBS.c.run_after <= (now or utc_now()),
+    )
+    return (await session.execute(due.limit(1))).first() is not None
+
+
 async def find_job(session: AsyncSession, job_id: UUID) -> Job | None:
     """Return the job, None when there is none or it was cleared away."""
     row = (await session.execute(select(*JOB_COLUMNS).where(JOBS.c.id == job_id))).one_or_none()
