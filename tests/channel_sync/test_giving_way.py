@@ -126,3 +126,12 @@ async def test_a_synchronisation_that_stepped_aside_is_well_and_leaves_the_rest_
     assert [job.priority for job in queued] == [ari_work.PRIORITY[ari_work.RATES]]
     await world.work()
     assert right(world) == [True, True]
+
+
+async def test_prices_that_no_job_would_send_go_out_in_one_piece(world: World) -> None:
+    await two_prices(world)
+    async with world.database.write() as tx:
+        await tx.session.execute(update(Config).values(sync_rates=False))
+    request = runs.Request(what="rates")
+    await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
+    assert right(world) == [True, True]

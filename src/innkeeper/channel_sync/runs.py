@@ -154,12 +154,13 @@ async def run_in_lane(
 ) -> SyncResult:
     """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable.
 
-    With `gives_way` prices leave the lane to more urgent work that comes to wait in it; the rest is queued.
+    With `gives_way` prices leave the lane to more urgent work that comes to wait in it; the rest is queued. What a
+    job would not send, since prices are switched off and only this run was asked for them, goes out in one piece.
     """
     if request.what not in KINDS:
         raise Invalid.field("what", f"{quoted(request.what)} is not one of {', '.join(KINDS)}.")
     link = await open_link(channels, property_id, INBOUND)
-    link = replace(link, gives_way=gives_way and not request.dry_run)
+    link = replace(link, gives_way=gives_way and link.config.sync_rates and not request.dry_run)
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)

@@ -34,12 +34,6 @@ async def guest(session: AsyncSession, property_id: UUID, guest_id: UUID, *, loc
     return await session.scalar(query)
 
 
-async def guests(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
-    """Return guests by id."""
-    query = select(Guest).where(Guest.property_id == property_id, Guest.id.in_(ids))
-    return {guest.id: guest for guest in await session.scalars(query)}
-
-
 async def stays_of_guest(session: AsyncSession, property_id: UUID, guest_id: UUID) -> Sequence[Reservation]:
     """Return the reservations of a guest, without their rooms."""
     query = select(Reservation).where(Reservation.property_id == property_id, Reservation.primary_guest_id == guest_id)

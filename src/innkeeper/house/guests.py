@@ -200,11 +200,6 @@ def draft_of(guest: Guest) -> GuestDraft:
     )
 
 
-async def get_all(session: AsyncSession, property_id: UUID, ids: Collection[UUID]) -> dict[UUID, Guest]:
-    """Return guests by id; those that there are none of are not in the answer."""
-    return await guest_repository.guests(session, property_id, ids)
-
-
 async def matching(session: AsyncSession, property_id: UUID, forms: NormalForms, limit: int = 50) -> list[Guest]:
     """Return guests who share the e-mail, the phone, the name, or its last word: candidates for a match."""
     return await guest_repository.guests_like(session, property_id, forms.name, forms.email, forms.phone, limit)

@@ -21,7 +21,7 @@ _UNITS = Decimal(10) ** SCALE
 
 
 def written_json(document: Any) -> str:
-    """Return a document as text. Raises TypeError for what is none."""
+    """Return a document as text; an amount, a date or an identifier in it becomes text. Raises TypeError for others."""
     try:
         return to_json(document).decode()
     except PydanticSerializationError:  # half a character, which a channel may send and this writer knows no form of
