@@ -3,7 +3,7 @@
 import pytest
 
 from innkeeper.access.roles import Role
-from tests.access.support import Inn
+from tests.access.support import Inn, without_ids
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ async def test_wrong_fields_are_named_in_plain_words_and_not_quoted(
     assert error["field"] == field
     assert word in error["message"]
     assert answer.json()["detail"] == error["message"]
-    assert str(next(iter(change.values()))) not in answer.text.replace("at most 30", "")
+    assert str(next(iter(change.values()))) not in without_ids(answer.text)
     assert "pydantic" not in answer.text
 
 
