@@ -47,7 +47,7 @@ MASKS: dict[str, str] = {
     "description_short": "the demo shop's texts are our own",
     "policies": "the demo shop's texts are our own",
     "short_description": "the demo shop's texts are our own",
-    "id_cart": "carts are also made by requests that fail, and nothing reads them",
+    "id_cart": "carts are also made by requests that fail",
     "id_order_detail": "counts details of bookings that were made and deleted between the captures",
 }
 """Fields whose values are not compared, anywhere; their presence and type are."""

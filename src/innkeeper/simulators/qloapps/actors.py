@@ -109,12 +109,12 @@ class BackOffice:
             source or state.domain or "qloapps.example",
             state.new_reference(),
             customer.secure_key,
-            id_cart=state.new_id("carts"),
             payment=payment,
             module=module,
             conversion_rate=currency_row["conversion_rate"],
             remarks=(remark,) if remark else (),
         )
+        order.id_cart = state.new_cart(order)
         state.orders[order.id] = order
         rate: Decimal = currency_row["conversion_rate"]
         planned = [

@@ -163,7 +163,7 @@ def _rewrite(state: ShopState, order: Order, line: Line, stay: StayWish, wish: R
     elif wish.given:
         nights = stay.last - stay.first
         line.services = tuple(service_lines(state, line.id_product, wish.services, nights))
-        _reprice(state, order, line, wish, nights)
+        _reprice(state, order, line, wish, stay)
         added = sum((one.total for one in line.services), ZERO), sum((one.tax for one in line.services), ZERO)
         count_products(order, added[0], added[0] + added[1])
     after = amounts_of(line)
@@ -186,8 +186,10 @@ def _crashes(state: ShopState, order: Order, line: Line, wish: RoomWish | None, 
     return True
 
 
-def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights: int) -> None:
-    """A price without a tax gets the room type's; ``total_paid_amount`` then holds the price without tax [481]."""
+def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, stay: StayWish) -> None:
+    """A price without a tax gets the room type's; ``total_paid_amount`` then holds the price without tax [481].
+
+    Feature prices that are made for this cart are used up by a price that was sent."""
     if wish.price is None and not wish.has_tax:
         return
     percent = tax_percent(state, line.id_product)
@@ -195,8 +197,10 @@ def _reprice(state: ShopState, order: Order, line: Line, wish: RoomWish, nights:
     if wish.price is None:
         default = line.total_price_tax_incl
     else:
-        price, default = as_sold(given_price(state, wish.price, nights, order.conversion_rate), percent)
+        given = given_price(state, wish.price, stay.id_type, stay.first, stay.last, order.conversion_rate, line)
+        price, default = as_sold(given, percent)
         line.total_paid_amount = price
+        state.drop_rates_of_cart(order.id_cart)
     line.total_price_tax_excl = price
     line.total_price_tax_incl = taxed(state, price, percent, wish.total_tax, wish.tax_group, default)
     line.date_upd = state.now()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from innkeeper.simulators.qloapps.booking_request import RoomWish, StayWish, as_amount, as_int
 from innkeeper.simulators.qloapps.errors import RefusedBookingError
-from innkeeper.simulators.qloapps.model import ZERO, Row, ServiceLine
-from innkeeper.simulators.qloapps.prices import as_sold, cents, percent_of, stay_price, stored, tax_percent, with_tax
+from innkeeper.simulators.qloapps.model import ZERO, Line, Row, ServiceLine
+from innkeeper.simulators.qloapps.prices import (
+    as_sold,
+    cents,
+    night_price,
+    own_night_price,
+    percent_of,
+    stay_price,
+    stored,
+    tax_percent,
+    with_tax,
+)
 from innkeeper.simulators.qloapps.state import ShopState
 
 
@@ -16,20 +27,42 @@ def room_prices(state: ShopState, stay: StayWish, wish: RoomWish, rate: Decimal)
     if wish.price is None:
         price = stored(stay_price(state, stay.id_type, stay.first, stay.last) * rate)
     else:
-        price = given_price(state, wish.price, stay.last - stay.first, rate)
+        price = given_price(state, wish.price, stay.id_type, stay.first, stay.last, rate)
     percent = tax_percent(state, stay.id_type)
     price, default = as_sold(price, percent)
     return price, taxed(state, price, percent, wish.total_tax, wish.tax_group, default), default
 
 
-def given_price(state: ShopState, sent: Decimal, nights: int, rate: Decimal) -> Decimal:
-    """What becomes of a room price that was sent, before it is rounded once more: it is rounded, and 1.7.0 multiplies
-    it by N/(N-1) [121] [491]."""
+def given_price(
+    state: ShopState, sent: Decimal, id_type: int, first: int, last: int, rate: Decimal, line: Line | None = None
+) -> Decimal:
+    """What becomes of a room price that was sent, before it is rounded once more; `line` is the one that it changes.
+
+    1.7.0 divides it by one night less than the stay has and multiplies by all nights [121] [491]. Which nights these
+    are it tells from the day 24 hours before the check-out, by the clock: over a change to summer time that is a day
+    too early, so the last night has the shop's own price. Seen on a real shop in Warsaw: 200 sent for the three nights
+    to 29 March 2027 is twice 200 and 1000, and for the last of them alone it is 1000.
+    """
     version = state.version
     price = cents(sent) * rate if version.price_in_default_currency else cents(sent)
-    if version.multiplies_price and nights > 1:
-        price = price * nights / (nights - 1)
-    return stored(price)
+    if not version.multiplies_price:
+        return stored(price)
+    until = _a_day_before(state, last)
+    beside = []
+    for night in range(first, last):
+        other = own_night_price(state, line, night) if line else None
+        if other is None and night > until:
+            other = night_price(state, id_type, night)
+        if other is not None:
+            beside.append(other)
+    price = price * (last - first - len(beside)) / (abs(until - first) or 1)
+    return stored(price + sum(beside, ZERO) * rate)
+
+
+def _a_day_before(state: ShopState, day: int) -> int:
+    """The day (a number) of the moment 24 hours before a day begins, in the shop's zone."""
+    begins = datetime.combine(date.fromordinal(day), time(), state.zone)
+    return datetime.fromtimestamp(begins.timestamp() - 86_400, state.zone).toordinal()
 
 
 def taxed(

@@ -216,13 +216,13 @@ def write_booking(state: ShopState, plan: Plan, host: str) -> Order:
         _text(booking.get("source") or host)[:SOURCE_LENGTH],
         state.new_reference(),
         customer.secure_key,
-        id_cart=state.new_id("carts"),
         id_lang=as_int(booking.get("id_language")) or state.default_language,
         payment=_text(payment.get("payment_method") or "Order from API"),
         payment_type=PAYMENT_TYPES.get(str(payment.get("payment_type")), 1),
         conversion_rate=plan.currency["conversion_rate"],
     )
     add_remark(order, booking.get("remark"))
+    order.id_cart = state.new_cart(order)
     state.orders[order.id] = order
     add_lines(state, order, plan.lines)
     named = sum((one.tax for line in plan.lines for one in line.services if one.named), ZERO)

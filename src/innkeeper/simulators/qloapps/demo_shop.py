@@ -125,12 +125,12 @@ def _add_demo_booking(
         state.domain or "qloapps.example",
         state.new_reference(),
         state.new_hash(),
-        id_cart=state.new_id("carts"),
         module=module,
         payment=pay,
         payment_type=3,
         with_occupancy=1,
     )
+    order.id_cart = state.new_cart(order)
     state.orders[number] = order
     nights = price / 1000
     line: Line = new_line(

@@ -88,4 +88,7 @@ def _refuse_overlap(state: ShopState, document: Document, restrictions: list[Row
 
 
 def _overlap(mine: Row, other: Row) -> bool:
+    """Rules for single dates and rules for ranges do not count as overlapping."""
+    if mine["date_selection_type"] != other["date_selection_type"]:
+        return False
     return bool(mine["date_from"] <= other["date_to"] and other["date_from"] <= mine["date_to"])

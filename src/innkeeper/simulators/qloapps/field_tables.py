@@ -248,6 +248,19 @@ date_add stamp isDate
 date_upd stamp isDate
 """
 
+CART = """
+id_currency int required isUnsignedId link=currencies
+id_customer int isUnsignedId link=customers
+id_guest int isUnsignedId link=guests
+id_lang int required isUnsignedId link=languages
+id_address_delivery int isUnsignedId
+id_address_invoice int isUnsignedId
+secure_key text max=32
+is_advance_payment int isUnsignedId
+date_add stamp isDate
+date_upd stamp isDate
+"""
+
 RATE = """
 id_product int required isUnsignedId link=room_types
 id_cart int isUnsignedId

@@ -20,6 +20,8 @@ def associations_of(state: ShopState, resource: Resource, row: Any) -> dict[str,
     """Every association of the record by name, empty ones included."""
     if resource.name == "orders":
         return {"bookings": _ids(row.lines)}
+    if resource.name == "carts":
+        return {"cart_bookings": _of_cart(state, row["id"])}
     if resource.name == "room_bookings":
         return {"booking_extra_demands": []}
     if resource.name == "customers":
@@ -40,6 +42,11 @@ def associations_of(state: ShopState, resource: Resource, row: Any) -> dict[str,
     if resource.name == "room_types":
         return _of_room_type(state, row)
     return {}
+
+
+def _of_cart(state: ShopState, number: int) -> Entries:
+    names = ("id_hotel", "id_product", "date_from", "date_to")
+    return [{name: getattr(line, name) for name in names} for line in state.lines.values() if line.id_cart == number]
 
 
 def _of_room_type(state: ShopState, row: dict[str, Any]) -> dict[str, Entries]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from innkeeper.simulators.qloapps.model import ZERO, Row
+from innkeeper.simulators.qloapps.model import ZERO, Line, Row
 from innkeeper.simulators.qloapps.state import ShopState, ordinal
 
 CENT = Decimal("0.01")
@@ -55,12 +55,29 @@ def tax_percent(state: ShopState, id_type: int) -> Decimal:
 
 
 def night_price(state: ShopState, id_type: int, night: int, base: Decimal | None = None) -> Decimal:
-    """Price of one night without tax in the default currency, feature prices included."""
+    """Price of one night without tax in the default currency, feature prices for everybody included."""
     price: Decimal = state.room_types[id_type]["price"] if base is None else base
     for rate in state.rates_of_type.get(id_type, ()):
-        if _applies(state, rate, night):
+        if not rate["id_cart"] and _applies(state, rate, night):
             return _impact(price, rate)
     return price
+
+
+def own_night_price(state: ShopState, line: Line, night: int) -> Decimal | None:
+    """Price of one night by a feature price that is made for this room of this cart alone; None when there is none.
+
+    Seen on a real 1.7.0: it goes before every other and needs no customer groups.
+    """
+    cart = state.carts.get(line.id_cart)
+    if cart is None:
+        return None
+    whose = (line.id_cart, cart["id_guest"], line.id_room)
+    for rate in state.rates_of_type.get(line.id_product, ()):
+        mine = (rate["id_cart"], rate["id_guest"], rate["id_room"]) == whose
+        if mine and rate["active"] and _in_force(state, rate, night):
+            price: Decimal = state.room_types[line.id_product]["price"]
+            return _impact(price, rate)
+    return None
 
 
 def stay_price(state: ShopState, id_type: int, first: int, last: int) -> Decimal:
@@ -96,8 +113,10 @@ def _impact(price: Decimal, rate: Row) -> Decimal:
 
 def _applies(state: ShopState, rate: Row, night: int) -> bool:
     """A rule without customer groups is stored and has no effect [341] [342]."""
-    if not rate["active"] or not rate["groups"]:
-        return False
+    return bool(rate["active"] and rate["groups"]) and _in_force(state, rate, night)
+
+
+def _in_force(state: ShopState, rate: Row, night: int) -> bool:
     rules: Iterable[Row] = rate["restrictions"] if state.version.restrictions_on_rates else (rate,)
     return any(_covers(rule, night) for rule in rules)
 

@@ -52,6 +52,12 @@ _RESTRICTIONS = Association(
     linked=False,
 )
 _LINES_OF_ORDER = Association("bookings", "booking", (("id", False),), virtual=True)
+_LINES_OF_CART = Association(
+    "cart_bookings",
+    "booking",
+    tuple((name, True) for name in ("id_hotel", "id_product", "date_from", "date_to")),
+    linked=False,  # a shop links rows of a cart, which are not kept here
+)
 _DEMANDS_OF_LINE = Association("booking_extra_demands", "extra_demand", (("id", False),))
 
 
@@ -95,6 +101,7 @@ def resources(version: Version) -> dict[str, Resource]:
             index_order=("current_state",),
         ),
         Resource("room_bookings", "bookings", "booking", parse_fields(line), (_DEMANDS_OF_LINE,), rows_are_dicts=False),
+        Resource("carts", "carts", "cart", parse_fields(tables.CART), (_LINES_OF_CART,)),
         Resource("feature_prices", "feature_prices", "feature_price", parse_fields(rate), rate_associations),
         Resource("order_histories", "order_histories", "order_history", parse_fields(tables.ORDER_HISTORY)),
         Resource("order_payments", "order_payments", "order_payment", parse_fields(tables.ORDER_PAYMENT)),

@@ -88,6 +88,7 @@ class ShopState:
         self.order_states: dict[int, Row] = {}
         self.services: dict[int, Row] = {}
         self.extra_demands: dict[int, Row] = {}
+        self.carts: dict[int, Row] = {}
         self.feature_prices: dict[int, Row] = {}
         self.currencies: dict[int, Row] = {}
         self.languages: dict[int, Row] = {}
@@ -127,6 +128,7 @@ class ShopState:
 
         self._held: dict[int, dict[int, tuple[int, ...]]] = {}
         self._ids: dict[str, int] = defaultdict(int)
+        self._guest_of: dict[int, int] = {}
         self._by_email: dict[str, list[int]] = defaultdict(list)
         self._now_second = -1
         self._now_text = ""
@@ -195,6 +197,26 @@ class ShopState:
         """Let the next row get ``last + 1``, as if rows before it had been deleted."""
         self._ids[table] = last
 
+    def new_cart(self, order: Order) -> int:
+        """The id of a cart for the order. Carts of one customer belong to one guest, as the shop calls a visitor."""
+        number = self.new_id("carts")
+        if order.id_customer not in self._guest_of:
+            self._guest_of[order.id_customer] = self.new_id("guests")
+        self.carts[number] = {
+            "id": number,
+            "id_currency": order.id_currency,
+            "id_customer": order.id_customer,
+            "id_guest": self._guest_of[order.id_customer],
+            "id_lang": order.id_lang,
+            "id_address_delivery": order.id_address_delivery,
+            "id_address_invoice": order.id_address_invoice,
+            "secure_key": order.secure_key,
+            "is_advance_payment": 0,
+            "date_add": order.date_add,
+            "date_upd": order.date_upd,
+        }
+        return number
+
     def new_reference(self) -> str:
         """Nine capital letters [111]."""
         return "".join(self.random.choices(string.ascii_uppercase, k=9))
@@ -214,6 +236,14 @@ class ShopState:
         self.rates_of_type.clear()
         for rate in self.feature_prices.values():
             self.rates_of_type[rate["id_product"]].append(rate)
+
+    def drop_rates_of_cart(self, id_cart: int) -> None:
+        """Delete the feature prices that are made for one cart."""
+        used = [rate["id"] for rate in self.feature_prices.values() if rate["id_cart"] == id_cart]
+        for number in used:
+            del self.feature_prices[number]
+        if used:
+            self.index_rooms()
 
     def sellable(self, id_room: int) -> bool:
         """Whether the room is in sale at all."""
