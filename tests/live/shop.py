@@ -5,10 +5,11 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -95,6 +96,12 @@ class Wish:
     adults: int = 1
     room: int | None = None
     services: tuple[tuple[int, int], ...] = ()
+
+
+def _length(day: date, zone: ZoneInfo) -> timedelta:
+    """Return how long a day is."""
+    begin, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+    return end - begin
 
 
 def _any_phone() -> str:
@@ -199,20 +206,36 @@ class Shop:
     async def _find_window(self) -> None:
         for _ in range(50):
             start = datetime.now(UTC).date() + timedelta(days=random.randint(_NEAREST, _FARTHEST))
-            taken = await self.rows(
-                "room_bookings",
-                key="bookings",
-                **{
-                    "filter[id_hotel]": f"[{self.hotel_id}]",
-                    "filter[date_from]": f"<[{start + timedelta(days=WINDOW)}]",
-                    "filter[date_to]": f">[{start}]",
-                    "display": "[id,is_refunded,is_cancelled]",
-                },
-            )
-            if all(int(row["is_refunded"]) or int(row["is_cancelled"]) for row in taken):
+            if await self._nobody_stays_from(start):
                 self.start = start
                 return
         pytest.fail(f"found no {WINDOW} days without a stay in the years ahead")
+
+    async def move_to_clock_change(self, before: int) -> None:
+        """Let the window begin so many days before one that the shop's clock makes an hour shorter than others."""
+        zone, today = ZoneInfo(self.timezone), datetime.now(UTC).date()
+        ahead = [today + timedelta(days=n) for n in range(_NEAREST, _FARTHEST)]
+        short = [day for day in ahead if _length(day, zone) < timedelta(days=1)]
+        if not short:
+            pytest.skip(f"clocks are never put forward in {self.timezone}")
+        for day in random.sample(short, len(short)):
+            if await self._nobody_stays_from(day - timedelta(days=before)):
+                self.start = day - timedelta(days=before)
+                return
+        pytest.fail("somebody stays whenever the shop's clock is put forward")
+
+    async def _nobody_stays_from(self, start: date) -> bool:
+        taken = await self.rows(
+            "room_bookings",
+            key="bookings",
+            **{
+                "filter[id_hotel]": f"[{self.hotel_id}]",
+                "filter[date_from]": f"<[{start + timedelta(days=WINDOW)}]",
+                "filter[date_to]": f">[{start}]",
+                "display": "[id,is_refunded,is_cancelled]",
+            },
+        )
+        return all(int(row["is_refunded"]) or int(row["is_cancelled"]) for row in taken)
 
     @property
     def _language(self) -> str:

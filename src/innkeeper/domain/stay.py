@@ -48,6 +48,11 @@ class Stay:
         """How many nights are slept."""
         return (self.check_out - self.check_in).days
 
+    @property
+    def last_night(self) -> date:
+        """The date of the last night that is slept."""
+        return self.check_out - timedelta(days=1)
+
     def each_night(self) -> Iterator[date]:
         """Yield the date of each night, first to last."""
         return (self.check_in + timedelta(days=n) for n in range(self.nights))

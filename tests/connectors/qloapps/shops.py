@@ -107,11 +107,16 @@ class Shop:
 
 @asynccontextmanager
 async def shop(
-    version: str = "1.7.0", *, start: str = "2026-11-22T10:00:00", without: Collection[str] = (), **more: Any
+    version: str = "1.7.0",
+    *,
+    start: str = "2026-11-22T10:00:00",
+    timezone: str | None = None,
+    without: Collection[str] = (),
+    **more: Any,
 ) -> AsyncIterator[Shop]:
     """Open the demo hotel of a version, empty, with a clock that stands; a proxy takes headers away (`without`)."""
     clock = Clock(datetime.fromisoformat(start).replace(tzinfo=UTC))
-    state = ShopState.demo(version=version, clock=clock)
+    state = ShopState.demo(version=version, clock=clock, timezone=timezone)
     for table in (state.orders, state.lines):
         table.clear()
     app = qloapps_app(state)

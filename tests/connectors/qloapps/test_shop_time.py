@@ -1,6 +1,6 @@
 """The shop's wall clock, around the hours that happen twice or never."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +15,22 @@ def test_summer_and_winter_are_told_apart() -> None:
     assert shop_time.to_utc("2026-07-01 12:00:00", WARSAW) == datetime(2026, 7, 1, 10, tzinfo=UTC)
     assert shop_time.to_utc("2026-12-01 12:00:00", WARSAW) == datetime(2026, 12, 1, 11, tzinfo=UTC)
     assert shop_time.to_utc("0000-00-00 00:00:00", WARSAW) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "before"),
+    [
+        ("2027-03-28", "Europe/Warsaw", "2027-03-27"),
+        ("2027-03-29", "Europe/Warsaw", "2027-03-27"),
+        ("2027-03-30", "Europe/Warsaw", "2027-03-29"),
+        ("2027-11-01", "Europe/Warsaw", "2027-10-31"),
+        ("2027-10-04", "Australia/Lord_Howe", "2027-10-02"),
+        ("2027-03-29", "Asia/Beirut", "2027-03-27"),
+        ("2027-03-29", "UTC", "2027-03-28"),
+    ],
+)
+def test_a_day_before_a_day_begins_is_two_dates_back_after_a_short_one(day: str, zone: str, before: str) -> None:
+    assert shop_time.a_day_before(date.fromisoformat(day), ZoneInfo(zone)) == date.fromisoformat(before)
 
 
 def test_the_hour_that_happens_twice_means_the_first_and_round_trips_from_either() -> None:

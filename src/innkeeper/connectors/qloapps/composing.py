@@ -107,7 +107,8 @@ def _room_out(room: Room, facts: ShopFacts, tax_group_id: int | None) -> RoomOut
 
 def _price(room: Room, net: Decimal, facts: ShopFacts) -> Decimal:
     nights = room.stay.nights
-    price = price_to_send(net, nights, price_fault=facts.price_fault) * room.factor
+    forgets = facts.forgets_last_night(room.stay)
+    price = price_to_send(net, nights, price_fault=facts.price_fault, forgets_last=forgets) * room.factor
     price = price.quantize(_NUDGE)  # more than nine digits are no price to QloApps and answered 500
     # a PUT whose price happens to equal the old one per night is taken for no change and skipped
     if room.line is not None and nights and abs(price - room.line.net / nights) < _NUDGE:

@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from innkeeper.connectors.qloapps import shop_time
+from innkeeper.domain.stay import Stay
+
 #: `configurations` that are read, in one request. The order states by meaning are the shop's own settings.
 CONFIGURATION_NAMES = (
     "QLO_VERSION_DB",
@@ -77,6 +80,12 @@ class ShopFacts:
     def price_fault(self) -> bool:
         """Whether this exact version multiplies the price of a stay (see FAULTY_VERSIONS)."""
         return self.version in FAULTY_VERSIONS
+
+    def forgets_last_night(self, stay: Stay) -> bool:
+        """Whether a price that is sent for the stay leaves out its last night: see last_night.py."""
+        if not self.price_fault or stay.nights < 1:
+            return False
+        return shop_time.a_day_before(stay.check_out, self.zone) != stay.last_night
 
     @property
     def is_snapshot(self) -> bool:

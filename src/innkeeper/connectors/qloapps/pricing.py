@@ -13,14 +13,15 @@ def net_of(gross: Decimal, tax_rate: Decimal) -> Decimal:
     return (gross / (1 + tax_rate)).quantize(_SIX, ROUND_HALF_UP)
 
 
-def price_to_send(net: Decimal, nights: int, *, price_fault: bool) -> Decimal:
+def price_to_send(net: Decimal, nights: int, *, price_fault: bool, forgets_last: bool = False) -> Decimal:
     """Return the `unit_price_without_tax` that makes QloApps store `net` for the stay.
 
-    1.7.0 prices N nights with a rule over N-1 of them and so stores N/(N-1) of what is sent [170/120]-[170/123].
+    1.7.0 divides what is sent by one night less than it then multiplies with, so that N nights cost N/(N-1) of it
+    [170/120]-[170/123]. Where it forgets the last night it divides by two less: this is the price of the others.
     """
-    if price_fault and nights >= 2:
-        return (net * (nights - 1) / nights).quantize(_SIX, ROUND_HALF_UP)
-    return net
+    if not price_fault or nights < 2:
+        return net
+    return (net * max(nights - (2 if forgets_last else 1), 1) / nights).quantize(_SIX, ROUND_HALF_UP)
 
 
 def known_factor(sent: Decimal, got: Decimal, nights: int) -> Decimal:

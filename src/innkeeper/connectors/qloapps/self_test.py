@@ -1,12 +1,15 @@
 """The connection test: who answers, what the key may do, what is missing and where to grant it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
 from innkeeper.connectors.qloapps.errors import QloAppsAuthenticationError, QloAppsError, QloAppsNotFoundError
+from innkeeper.connectors.qloapps.facts import ShopFacts
 from innkeeper.connectors.qloapps.reader import SNAPSHOT_RESOURCES, SNAPSHOT_VERSION, QloAppsReader
 from innkeeper.connectors.qloapps.shop_time import fold_length
 from innkeeper.connectors.qloapps.wire import text_of
 from innkeeper.domain.channel import BrokerFacts, Permission
+from innkeeper.domain.stay import Stay
 
 #: Rights that the connector needs (WEBSERVICE.md section 14.1; `hotel_ari` is a search by POST, and order states are
 #: read from `configurations` where they are shown).
@@ -33,6 +36,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 #: Rooms are kept from sale there by room lines without an order: on the snapshot all of them, on 1.7.0 those whose run
 #: of nights is shorter or longer than the type's stays may be.
 BLOCKING: Mapping[str, tuple[str, ...]] = {"room_bookings": ("POST", "DELETE")}
+
+#: 1.7.0 forgets the last night of a stay over a change to summer time (last_night.py).
+PRICING: Mapping[str, tuple[str, ...]] = {"carts": ("GET",)}
 
 #: Resources that only one function of ours needs.
 _PURPOSES = {"feature_prices": "rates"}
@@ -66,13 +72,13 @@ async def describe(reader: QloAppsReader) -> BrokerFacts:
     if version == "unknown":
         warnings.append("QloApps does not tell its version; prices are checked after every write.")
     if version.startswith("1.7") and blocking:
-        rights = " and ".join(permission.method for permission in blocking)
-        warnings.append(
-            f"The key may not {rights} room_bookings, so room types with a shortest or longest stay cannot always be "
-            "kept from sale: grant it under Advanced Parameters > Webservice in the shop's back office."
-        )
+        what = "room types with a shortest or longest stay cannot always be kept from sale"
+        warnings.append(_without(blocking, what))
     else:
         missing += blocking
+    pricing = _lacking(PRICING, granted)
+    if pricing and _ever_forgets_a_night(facts, reader.client.server_now().date()):
+        warnings.append(_without(pricing, "stays over a change to summer time cannot be given their price"))
     wall = reader.client.server_now().astimezone(facts.zone).replace(tzinfo=None)
     return BrokerFacts(
         version=version,
@@ -87,6 +93,19 @@ async def describe(reader: QloAppsReader) -> BrokerFacts:
         hotel_known=hotel_known,
         repeated_hour=bool(fold_length(wall, facts.zone)),
     )
+
+
+def _without(missing: Sequence[Permission], what: str) -> str:
+    """Return the warning for rights without which a function suffers in some cases."""
+    rights = " and ".join(permission.method for permission in missing)
+    where = "grant it under Advanced Parameters > Webservice in the shop's back office."
+    return f"The key may not {rights} {missing[0].resource}, so {what}: {where}"
+
+
+def _ever_forgets_a_night(facts: ShopFacts, today: date) -> bool:
+    """Whether the shop loses the last night of some stay within a year."""
+    ahead = (today + timedelta(days=n) for n in range(366))
+    return any(facts.forgets_last_night(Stay(night, night + timedelta(days=1))) for night in ahead)
 
 
 def _lacking(

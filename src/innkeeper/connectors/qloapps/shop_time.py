@@ -1,6 +1,6 @@
 """The shop's wall clock: its timestamps to instants and back, and how far back a poll must start around a fall-back."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,12 @@ def to_utc(text: str, zone: ZoneInfo) -> datetime | None:
 def to_shop(instant: datetime, zone: ZoneInfo) -> str:
     """Return the shop's timestamp of an instant."""
     return instant.astimezone(zone).strftime(FORMAT)
+
+
+def a_day_before(day: date, zone: ZoneInfo) -> date:
+    """Return the date of the moment 24 hours before `day` begins, which is two days before over a change to summer."""
+    begins = datetime.combine(day, time(), zone)
+    return (begins.astimezone(UTC) - timedelta(days=1)).astimezone(zone).date()
 
 
 def fold_length(wall: datetime, zone: ZoneInfo) -> timedelta:

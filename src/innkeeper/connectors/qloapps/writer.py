@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from innkeeper.connectors.qloapps import composing, guest, mapper, pricing, shop_time
+from innkeeper.connectors.qloapps import composing, guest, last_night, mapper, pricing, shop_time
 from innkeeper.connectors.qloapps.config import BOOKING_STATUS_NEW, PAYMENT_STATUS_AWAITING
 from innkeeper.connectors.qloapps.errors import POLICY, Kind, Proof, QloAppsError, outcome_of, proof_of
 from innkeeper.connectors.qloapps.facts import ShopFacts
@@ -47,6 +47,7 @@ class QloAppsWriter:
         self.reader = reader
         self.client = reader.client
         self.lines = LineWriter(reader)
+        self._last_nights = last_night.LastNights(reader)
         self._settings = reader.client.settings
 
     # making --------------------------------------------------------------------------------------------------------
@@ -389,16 +390,19 @@ class QloAppsWriter:
     async def put_booking(self, booking: ChannelBooking, rooms: Sequence[composing.Room], facts: ShopFacts) -> None:
         """Replace the rooms of a booking. The customer is named without name and phone, which keeps both."""
         person = booking.customer
-        out = BookingOut(
-            hotel_id=self._settings.hotel_id,
-            currency=booking.currency,
-            customer=CustomerOut(
-                email=person.email if person else "", customer_id=person.customer_id if person else None
-            ),
-            groups=composing.groups_for_put(rooms, facts),
-            id=booking.order_id,
-        )
-        await self.client.send_booking("PUT", f"bookings/{booking.order_id}", out.document())
+        for some, forgotten in last_night.steps(rooms, facts):
+            if forgotten is not None:
+                await self._last_nights.price(booking, forgotten, facts)
+            out = BookingOut(
+                hotel_id=self._settings.hotel_id,
+                currency=booking.currency,
+                customer=CustomerOut(
+                    email=person.email if person else "", customer_id=person.customer_id if person else None
+                ),
+                groups=composing.groups_for_put(some, facts),
+                id=booking.order_id,
+            )
+            await self.client.send_booking("PUT", f"bookings/{booking.order_id}", out.document())
 
     async def set_state(self, order_id: int, state: int) -> None:
         """Give the order a state by a row of its history: sends no mail, frees the rooms when it cancels [261]."""
