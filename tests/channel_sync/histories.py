@@ -81,7 +81,8 @@ class Talk:
 class History:
     """A whole history, to be told to a shop of this kind under this policy.
 
-    `sells` says whether the house also has the shop sell what it has left, which blocks rooms there.
+    `sells` says whether the house also has the shop sell what it has left, which blocks rooms there. In some zones a
+    stay spans the night in which the clock is put forward.
     """
 
     version: str
@@ -89,6 +90,7 @@ class History:
     tax_rate: int
     sells: bool
     steps: Sequence[Step | Talk]
+    zone: str = "UTC"
 
 
 # --- what can happen --------------------------------------------------------------------------------------------------
@@ -179,8 +181,8 @@ _CHAPTERS = st.builds(lambda steps, talk: (*steps, talk), st.lists(_STEPS, max_s
 def histories(most: int = 6) -> st.SearchStrategy[History]:
     """Return histories of a booking or two, up to `most` chapters, and what is left unsaid at the end."""
     return st.builds(
-        lambda version, policy, tax, sells, first, chapters, last: History(
-            version, policy, tax, sells, (*first, *(step for chapter in chapters for step in chapter), *last)
+        lambda version, policy, tax, sells, first, chapters, last, zone: History(
+            version, policy, tax, sells, (*first, *(step for chapter in chapters for step in chapter), *last), zone
         ),
         st.sampled_from(["1.7.0", "dev-2024-10"]),
         st.sampled_from(["newest", "house", "qloapps"]),
@@ -189,6 +191,7 @@ def histories(most: int = 6) -> st.SearchStrategy[History]:
         st.lists(_BOOKINGS, min_size=1, max_size=2),
         st.lists(_CHAPTERS, min_size=2, max_size=most),
         st.lists(_STEPS, max_size=2),
+        st.sampled_from(["UTC", "Europe/Warsaw"]),
     )
 
 
@@ -247,7 +250,7 @@ class Play:
         self._path = stage.copy()
         self.history = history
         self.clock = Clock()
-        self.shop = new_shop(history.version, self.clock, tax_rate=history.tax_rate)
+        self.shop = new_shop(history.version, self.clock, tax_rate=history.tax_rate, timezone=history.zone)
         self.shop.dial.slow_seconds = self.shop.dial.late_seconds = 0.0
         self.deaths = 0
         self.writes: list[str] = []

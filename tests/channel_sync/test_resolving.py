@@ -94,8 +94,8 @@ async def test_what_is_no_fact_in_conflict_is_refused_by_name(world: World, disp
 async def test_what_is_asked_is_told_in_words_also_in_the_alert(world: World, disputed: Reservation) -> None:
     told = (await world.attention())["conflict"]
     assert told.meaning == (
-        "Nights: here Tue 4 Jun 2030 to Sun 9 Jun 2030, 5 nights; "
-        "in QloApps Wed 5 Jun 2030 to Fri 7 Jun 2030, 2 nights."
+        "Nights: here Sun 31 Mar 2030 to Fri 5 Apr 2030, 5 nights; "
+        "in QloApps Mon 1 Apr 2030 to Wed 3 Apr 2030, 2 nights."
     )
     async with world.database.read() as session:
         alerts = [

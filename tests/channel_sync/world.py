@@ -32,7 +32,8 @@ from innkeeper.simulators.qloapps.state import DEMO_KEY
 from innkeeper.storage.database import Database
 from innkeeper.storage.secrets import Keyring, new_key
 
-TODAY = date(2030, 6, 1)
+#: Three days before clocks are put forward in Europe.
+TODAY = date(2030, 3, 28)
 DOUBLE, SUITE = 1, 2
 
 SHOP_TYPES = (
@@ -45,7 +46,7 @@ class Clock:
     """A clock that both sides read and that only the test moves."""
 
     def __init__(self) -> None:
-        self.now = datetime(2030, 6, 1, 10, 0, tzinfo=UTC)
+        self.now = datetime(2030, 3, 28, 10, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         """Return the present instant."""

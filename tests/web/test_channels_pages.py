@@ -127,8 +127,8 @@ async def test_a_conflict_shows_both_values_what_was_agreed_and_who(front: Front
     async with front.inn.browser(Role.FRONT_DESK) as client:
         page = (await client.get("/channels/conflicts")).text
     assert reservation.confirmation in page
-    assert "Tue 4 Jun 2030 to Sun 9 Jun 2030, 5 nights" in page
-    assert "Wed 5 Jun 2030 to Fri 7 Jun 2030, 2 nights" in page
+    assert "Sun 31 Mar 2030 to Fri 5 Apr 2030, 5 nights" in page
+    assert "Mon 1 Apr 2030 to Wed 3 Apr 2030, 2 nights" in page
     assert "Agreed before" in page
     assert page.count("Keep ours") == page.count("Take theirs") == page.count("Another value") >= 1
 
@@ -254,7 +254,7 @@ async def test_conflicts_are_told_in_words_not_in_columns(front: Front) -> None:
     assert mapping is not None
     async with front.inn.browser(Role.FRONT_DESK) as client:
         story = (await client.get(f"/channels/bookings/{mapping.qloapps_order_id}")).text
-    assert "Nights: Tue 4 Jun 2030 to Sun 9 Jun 2030, 5 nights here" in story
+    assert "Nights: Sun 31 Mar 2030 to Fri 5 Apr 2030, 5 nights here" in story
     assert "[&#39;2030" not in story
 
 
