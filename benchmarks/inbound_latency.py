@@ -5,6 +5,7 @@ import os
 import random
 import tempfile
 import time
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,9 @@ PER_MINUTE = 60
 #: Bookings, and the seconds over which they are spread.
 BOOKINGS, SECONDS = 20, 150.0
 FULL_BOOKINGS, FULL_SECONDS = 200, 1500.0
+
+#: The same while two nights of a type are closed, for which each of its rooms is blocked there.
+CLOSING_BOOKINGS, CLOSING_SECONDS = 10, 75.0
 
 
 async def run() -> list[Figure]:
@@ -36,15 +40,29 @@ async def run() -> list[Figure]:
                 client.headers["Authorization"] = f"Bearer {key}"
                 await until_ready(client, process, port)
                 await _until(client, 200)
-                made = _book(shop, *((FULL_BOOKINGS, FULL_SECONDS) if full else (BOOKINGS, SECONDS)))
-                waits = await _watch(client, made, 200)
-            requests = await shop.requests()
+                count, seconds = (FULL_BOOKINGS, FULL_SECONDS) if full else (BOOKINGS, SECONDS)
+                waits = await _watch(client, _book(shop, count, seconds), 200)
+                requests = await shop.requests()
+                closed_at = time.time()
+                await _stop_selling(client)
+                beside = await _watch(client, _book(shop, CLOSING_BOOKINGS, CLOSING_SECONDS), 200 + count)
+                blocks = [at for at, method, *_ in await shop.requests() if method == "POST" and at > closed_at]
     minutes = (requests[-1][0] - requests[0][0]) / 60
     return [
         Figure("from a booking there to the reservation here, p50", percentile(waits, 0.5), "s"),
         Figure("from a booking there to the reservation here, p95", percentile(waits, 0.95), "s", "< 15"),
+        Figure("the same while a stop-sell of a type goes out, p50", percentile(beside, 0.5), "s"),
+        Figure("the same while a stop-sell of a type goes out, p95", percentile(beside, 0.95), "s", "< 15"),
+        Figure("from the stop-sell to the last of its blocks", max(blocks) - closed_at, "s"),
         Figure("requests a minute, with the details of 200 earlier bookings", len(requests) / minutes, "1/min"),
     ]
+
+
+async def _stop_selling(client: httpx2.AsyncClient) -> None:
+    kind = (await client.get("/api/room-types")).raise_for_status().json()["items"][0]["id"]
+    first = date.today() + timedelta(days=300)  # noqa: DTZ011
+    nights = {"room_type_id": kind, "start": str(first), "end": str(first + timedelta(days=2)), "closed": True}
+    (await client.put("/api/rates", json=nights)).raise_for_status()
 
 
 async def _until(client: httpx2.AsyncClient, count: int) -> None:

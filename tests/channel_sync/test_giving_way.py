@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from innkeeper.channel_sync import ari_work, giving_way, runs, work
-from innkeeper.channel_sync.availability_out import PushOptions
+from innkeeper.channel_sync.availability_out import PushOptions, push_availability
 from innkeeper.channel_sync.budget import DatabaseBudget
 from innkeeper.channel_sync.connection import lane
 from innkeeper.channel_sync.jobs import handlers
@@ -16,11 +16,11 @@ from innkeeper.channel_sync.result import SyncResult
 from innkeeper.channel_sync.tables import Budget, Config
 from innkeeper.domain.business_day import utc_now
 from innkeeper.domain.outcome import Done
-from innkeeper.jobs.queue import list_jobs
+from innkeeper.jobs.queue import JobSpec, enqueue_many, list_jobs
 from innkeeper.jobs.tables import JobRow
 from innkeeper.simulators.qloapps.actors import Stay
 from innkeeper.storage.database import Database
-from tests.channel_sync.selling import go_live, set_rate, shop_prices
+from tests.channel_sync.selling import go_live, set_rate, shop_free, shop_prices
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +135,77 @@ async def test_prices_that_no_job_would_send_go_out_in_one_piece(world: World) -
     request = runs.Request(what="rates")
     await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
     assert right(world) == [True, True]
+
+
+async def three_closed(world: World) -> None:
+    """Let the closing of three rooms wait to be sent, and a poll wait for the lane."""
+    await go_live(world, prices_too=False)
+    await world.sync("availability")
+    await set_rate(world, DOUBLE, 3, 6, closed=True)
+    async with world.database.write() as tx:
+        await tx.session.execute(delete(JobRow))
+        await work.queue_poll(tx, world.property_id)
+
+
+def left(world: World) -> int:
+    """Return how many doubles the shop still sells on the first closed night."""
+    return shop_free(world, DOUBLE)[3]
+
+
+async def test_rooms_step_aside_between_two_blocks_and_go_on_behind_the_first(world: World) -> None:
+    await three_closed(world)
+    polite = replace(await world.channels.link(world.property_id), gives_way=True)
+    for still in (2, 1):
+        assert await push_availability(polite, PushOptions(), SyncResult()) is giving_way.STEPPED_ASIDE
+        assert left(world) == still
+    async with world.database.write() as tx:
+        await tx.session.execute(delete(JobRow))
+    assert isinstance(await push_availability(polite, PushOptions(), SyncResult()), Done)
+    assert left(world) == 0
+    # nothing is left to look at
+    result = SyncResult()
+    await push_availability(polite, PushOptions(), result)
+    assert result.requests == 0
+
+
+async def test_few_rooms_left_are_closed_in_one_piece_whoever_waits(world: World) -> None:
+    await three_closed(world)
+    async with world.database.write() as tx:
+        await enqueue_many(tx, [urgent(world)])
+    async with world.database.read() as session:
+        (job,), _ = await list_jobs(session, kinds=[ari_work.AVAILABILITY])
+    assert isinstance(await handlers(world.channels)[ari_work.AVAILABILITY](job), Done)
+    assert left(world) == 0
+
+
+def urgent(world: World) -> JobSpec:
+    """Return the job that closes rooms of which few are left."""
+    return JobSpec(
+        kind=ari_work.AVAILABILITY,
+        key="few",
+        property_id=world.property_id,
+        lane=lane(world.property_id),
+        payload={"room_type_id": str(world.types[DOUBLE])},
+        priority=ari_work.URGENT,
+    )
+
+
+async def test_a_synchronisation_of_rooms_leaves_the_rest_to_a_job_that_looks_again(world: World) -> None:
+    await three_closed(world)
+    request = runs.Request(what="all")
+    result = await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
+    assert (result.errors, left(world)) == ([], 2)
+    async with world.database.read() as session:
+        queued, _ = await list_jobs(session, kinds=[ari_work.AVAILABILITY])
+    assert {job.payload.get("room_type_id") for job in queued} >= {None}
+    await world.work()
+    assert left(world) == 0
+
+
+async def test_rooms_that_no_job_would_send_go_out_in_one_piece(world: World) -> None:
+    await three_closed(world)
+    async with world.database.write() as tx:
+        await tx.session.execute(update(Config).values(sync_availability=False))
+    request = runs.Request(what="availability")
+    await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
+    assert left(world) == 0

@@ -32,7 +32,8 @@ def handlers(channels: Channels) -> Mapping[str, Handler]:
         link = await channels.link(job.property_id)
         if not link.config.sync_availability:
             return Done("sending availability is switched off")
-        outcome = await push_availability(link, _options(job), SyncResult())
+        polite = replace(link, gives_way=job.priority > ari_work.URGENT)
+        outcome = await push_availability(polite, _options(job), SyncResult())
         return await _doubts(link) if isinstance(outcome, Done) else outcome
 
     async def do_rates(job: Job) -> Outcome[Any]:

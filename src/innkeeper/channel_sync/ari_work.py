@@ -174,9 +174,9 @@ async def queue_catch_up(tx: Tx, config: Config) -> None:
         await enqueue_many(tx, [_job(LET_GO, config.property_id, "all", {}), *specs])
 
 
-async def queue_rates(tx: Tx, property_id: UUID, *, full: bool) -> None:
-    """Go on with the prices of every type, where a synchronisation has stepped aside for more urgent work."""
-    await enqueue_many(tx, [_spec(RATES, property_id, None, full=full)])
+async def queue_rest(tx: Tx, property_id: UUID, kind: str, *, full: bool) -> None:
+    """Go on with rooms or prices of every type, where a synchronisation has stepped aside for more urgent work."""
+    await enqueue_many(tx, [_spec(kind, property_id, None, full=full)])
 
 
 async def queue_drift(tx: Tx, property_id: UUID, sweep_id: UUID) -> None:

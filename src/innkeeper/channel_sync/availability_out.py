@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.channel_sync import ari, ari_repository
+from innkeeper.channel_sync import ari, ari_repository, ari_work, giving_way
 from innkeeper.channel_sync.ari import Run, Step
 from innkeeper.channel_sync.connection import Link
 from innkeeper.channel_sync.logs import block_log, milliseconds_since
@@ -116,8 +116,9 @@ async def type_windows(
 async def push_availability(link: Link, options: PushOptions, result: SyncResult) -> Outcome[Any]:
     """Make QloApps sell what the house has left. Costs no request where nothing has changed since the last push.
 
-    The outcome is Done when both sides are equal as far as blocks can make them, else what the broker answered; what
-    was done until then is remembered, and the next push goes on from what stands there.
+    The outcome is Done when both sides are equal as far as blocks can make them, STEPPED_ASIDE when it ended for more
+    urgent work, else what the broker answered; what was done until then is remembered, and the next push goes on from
+    what stands there.
     """
     before = link.connector.requests_made
     if not link.may_write and not options.dry_run:
@@ -196,6 +197,8 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
             continue
         await _keep_rows(push, kind, ours, rows)
         for step in todo:
+            if acted and await giving_way.must_step_aside(link, ari_work.PRIORITY[ari_work.AVAILABILITY]):
+                return await _step_aside(push)
             acted = True
             outcome = await _do(push, kind, step, ours)
             if outcome is not None:
@@ -212,6 +215,14 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
         for _ in push.types:
             push.result.count("skip")
     return Done(push.result)
+
+
+async def _step_aside(push: _Push) -> Outcome[Any]:
+    """End for more urgent work; whoever goes on looks at all types of this push again and finds what stands there."""
+    async with push.link.database.write() as tx:
+        kinds = [kind.room_type_id for kind in push.types]
+        await ari_repository.distrust_nights(tx.session, push.link.property_id, kinds)
+    return giving_way.STEPPED_ASIDE
 
 
 def _ours(known: Mapping[str, str], inventories: Sequence[RoomInventory]) -> dict[str, ChannelBlock]:

@@ -154,13 +154,12 @@ async def run_in_lane(
 ) -> SyncResult:
     """Run a synchronisation; the caller holds the lane. Raises Invalid for what cannot be, SecretUnreadable.
 
-    With `gives_way` prices leave the lane to more urgent work that comes to wait in it; the rest is queued. What a
-    job would not send, since prices are switched off and only this run was asked for them, goes out in one piece.
+    With `gives_way` rooms and prices leave the lane to more urgent work that comes to wait in it; the rest is queued.
+    What a job would not send, since it is switched off and only this run was asked for it, goes out in one piece.
     """
     if request.what not in KINDS:
         raise Invalid.field("what", f"{quoted(request.what)} is not one of {', '.join(KINDS)}.")
     link = await open_link(channels, property_id, INBOUND)
-    link = replace(link, gives_way=gives_way and link.config.sync_rates and not request.dry_run)
     result = SyncResult(dry_run=request.dry_run)
     result.sync_id = await _begin(link, request, sync_id)
     outcome: Outcome[Any] = Done(None)
@@ -170,10 +169,11 @@ async def run_in_lane(
         result.fail(watch.HELD.reason)
     for part in () if held else _parts(request, link.config):
         before = link.connector.requests_made
-        outcome = await part(link, request, result)
-        if outcome is STEPPED_ASIDE:
+        rest = _rest_of(part, link.config) if gives_way and not request.dry_run else None
+        outcome = await part(replace(link, gives_way=rest is not None), request, result)
+        if outcome is STEPPED_ASIDE and rest is not None:
             async with link.database.write() as tx:
-                await ari_work.queue_rates(tx, property_id, full=request.full)
+                await ari_work.queue_rest(tx, property_id, rest, full=request.full)
             outcome = Done(result)
         await note_answer(link, INBOUND if part in _READING else OUTBOUND, outcome, before)
         if not isinstance(outcome, Done):
@@ -181,6 +181,13 @@ async def run_in_lane(
     result.finish()
     await _end(link, result, outcome)
     return result
+
+
+def _rest_of(part: Callable[..., Any], config: Config) -> str | None:
+    """Return the kind of job that goes on with a part which stepped aside; None where no job would send it."""
+    if part is _availability and config.sync_availability:
+        return ari_work.AVAILABILITY
+    return ari_work.RATES if part is _rates and config.sync_rates else None
 
 
 def _parts(request: Request, config: Config) -> list[Callable[[Link, Request, SyncResult], Awaitable[Outcome[Any]]]]:
