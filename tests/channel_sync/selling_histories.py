@@ -47,6 +47,8 @@ _EDITS = st.one_of(
     _step("sets price", kind=_KINDS, nights=_SPANS, price=st.sampled_from(["99.90", "120.00", "145.50"])),
     _step("stops sale", kind=_KINDS, nights=_SPANS, closed=st.booleans()),
     _step("prices type", kind=_KINDS, price=st.sampled_from(["110.00", "130.00"])),
+    _step("limits stays", kind=_KINDS, longest=st.sampled_from([9, 14])),
+    _step("staff limits stays", kind=_KINDS, longest=st.sampled_from([20, 30])),
     _step("stranger blocks", kind=_KINDS, nights=_SPANS),
     _step("stranger unblocks"),
     _step("stranger prices", kind=_KINDS, nights=_SPANS),
@@ -85,11 +87,14 @@ class SellingPlay(Play):
     #: Rows of strangers as they were made: nobody of ours may ever touch them.
     lines: dict[int, tuple[Any, ...]]
     rules: dict[int, Mapping[str, Any]]
+    #: Shortest and longest stay of each type as the shop's staff set them last.
+    limits: dict[int, tuple[int, int]]
 
     async def open(self) -> None:
         """Start the first process, and push from the beginning."""
         await super().open()
         self.lines, self.rules = {}, {}
+        self.limits = {kind: limits_there(self.shop.state, kind) for kind in (DOUBLE, SUITE)}
         async with self.world.database.write() as tx:
             config = await repository.config(tx.session, DEFAULT_PROPERTY)
             assert config is not None
@@ -148,6 +153,11 @@ class SellingPlay(Play):
         world = self.world
         async with world.database.write() as tx:
             await rooms.update_room_type(tx, world.property_id, world.types[kind], {"price_per_night": Decimal(price)})
+
+    async def _limits_stays(self, _: int, kind: int, longest: int) -> None:
+        world = self.world
+        async with world.database.write() as tx:
+            await rooms.update_room_type(tx, world.property_id, world.types[kind], {"max_stay": longest})
 
     async def _switches(self, _: int, name: str, on: bool) -> None:
         await settings.save(self.world.channels, DEFAULT_PROPERTY, {name: on})
@@ -229,6 +239,16 @@ class SellingPlay(Play):
         state = self.shop.state
         state.back_office.close_room(sorted(state.hotel_rooms)[number % len(state.hotel_rooms)], active=active)
 
+    async def _staff_limits_stays(self, _: int, kind: int, longest: int) -> None:
+        self.shop.state.type_of_product[kind].update(min_los=1, max_los=longest)
+        self.limits[kind] = (1, longest)
+
+
+def limits_there(state: ShopState, product: int) -> tuple[int, int]:
+    """Return the shortest and longest stay that the shop takes."""
+    row = state.type_of_product[product]
+    return row["min_los"], row["max_los"]
+
 
 def _frozen(line: Any) -> tuple[Any, ...]:
     return (line.id_room, line.date_from, line.date_to, line.is_refunded, line.comment)
@@ -279,6 +299,8 @@ async def check(play: SellingPlay) -> None:
         }
     factor = 1 if house.tax_included else 1 + house.tax_rate / 100
     for kind in kinds:
+        (mine,) = {(night.min_stay, night.max_stay) for night in prices[kind.product_id]}
+        assert limits_there(state, kind.product_id) == mine, "limits of stay are not the house's"
         for n in range(NIGHTS):
             night = first + timedelta(days=n)
             free, without = (
@@ -294,6 +316,8 @@ async def check(play: SellingPlay) -> None:
     assert {line.id_product for line in ours(state)} <= sent, "a block stands at a type that is not sent"
     rules = [rule for rule in state.feature_prices.values() if rule["feature_price_name"][1] == "innkeeper-rate"]
     assert {rule["id_product"] for rule in rules} <= sent, "a price rule stands at a type that is not sent"
+    for product in {DOUBLE, SUITE} - sent:
+        assert limits_there(state, product) == play.limits[product], "limits of stay of ours were left"
     for number, before in play.lines.items():
         assert _frozen(state.lines[number]) == before, "a stranger's block was touched"
     for number, rule in play.rules.items():

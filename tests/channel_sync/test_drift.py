@@ -24,7 +24,7 @@ from tests.channel_sync.selling import (
     shop_free,
     shop_prices,
 )
-from tests.channel_sync.test_letting_go import ours_there, unmap
+from tests.channel_sync.test_letting_go import limit_stays, limits, ours_there, unmap
 from tests.channel_sync.world import DOUBLE, SUITE, World, day
 
 pytestmark = pytest.mark.anyio
@@ -245,4 +245,19 @@ async def test_what_stands_of_a_type_that_is_not_sent_is_told_and_taken_back(sel
         assert (len(left), report["healed"]) == (rules + 1, len(left) if heal else 0)
         assert len({one["room_type"] for one in left}) == 1
     assert (shop_free(selling, DOUBLE), ours_there(selling, DOUBLE)) == ([3] * NIGHTS, 0)
+    assert (await sweep(selling))["equal"] is True
+
+
+async def test_limits_left_while_nothing_was_sent_are_found_by_the_comparison(selling: World) -> None:
+    before = limits(selling)
+    await limit_stays(selling, 2, 9)
+    await unmap(selling, DOUBLE)
+    async with selling.database.write() as tx:
+        await tx.session.execute(delete(JobRow))  # as if the mapping had gone while nothing was sent
+    report = await sweep(selling, heal=False)
+    (found,) = [one for one in report["differences"] if one["subject"] == f"limits:{DOUBLE}"]
+    assert (found["kind"], found["heals"], "start" in found) == ("left_behind", True, False)
+    assert limits(selling) == (2, 9)
+    await sweep(selling, heal=True)
+    assert limits(selling) == before
     assert (await sweep(selling))["equal"] is True

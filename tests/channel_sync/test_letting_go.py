@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from innkeeper.channel_sync import ari_work, pages_log, repository, room_types, settings
+from innkeeper.channel_sync import ari_repository, ari_work, pages_log, repository, room_types, settings
 from innkeeper.channel_sync.schemas import SyncLogOut
 from innkeeper.channel_sync.tables import SyncLog
+from innkeeper.house import rooms
 from innkeeper.storage.database import Database
 from tests.channel_sync.selling import (
     NIGHTS,
@@ -130,3 +131,65 @@ async def test_nothing_is_taken_back_where_nothing_is_sent(selling: World) -> No
     await selling.work()
     assert shop_free(selling, DOUBLE) == left
     assert await waiting(selling, ari_work.LET_GO) == []
+
+
+async def limit_stays(world: World, shortest: int, longest: int) -> None:
+    """Set limits of stay in the house, and send them."""
+    async with world.database.write() as tx:
+        values = {"min_stay": shortest, "max_stay": longest}
+        await rooms.update_room_type(tx, world.property_id, world.types[DOUBLE], values)
+    await world.work()
+
+
+def limits(world: World) -> tuple[int, int]:
+    """Return the limits of stay that stand there."""
+    row = world.shop.state.type_of_product[DOUBLE]
+    return row["min_los"], row["max_los"]
+
+
+def set_there(world: World, shortest: int, longest: int) -> None:
+    """Let somebody set limits of stay in the shop."""
+    world.shop.state.type_of_product[DOUBLE].update(min_los=shortest, max_los=longest)
+
+
+async def test_limits_of_stay_are_given_back_as_they_stood_before_ours(selling: World) -> None:
+    set_there(selling, 1, 30)
+    await limit_stays(selling, 2, 9)
+    await limit_stays(selling, 3, 14)
+    assert limits(selling) == (3, 14)
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert limits(selling) == (1, 30)
+    async with selling.database.read() as session:
+        logged = list(await session.scalars(select(SyncLog).where(SyncLog.entity_type == "stay_limits")))
+        assert await ari_repository.stay_limits(session, selling.property_id, [DOUBLE]) == []
+    (line,) = logged
+    assert line.request_data == {"room_type_id": DOUBLE, "min_stay": 1, "max_stay": 30}
+    assert pages_log.act_of(SyncLogOut.model_validate(line, from_attributes=True)) == "Limits of stay given back"
+
+
+async def test_limits_that_somebody_has_set_since_stay(selling: World) -> None:
+    await limit_stays(selling, 2, 9)
+    set_there(selling, 5, 7)
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert limits(selling) == (5, 7)
+
+
+async def test_limits_that_somebody_set_between_two_of_ours_are_what_is_given_back(selling: World) -> None:
+    await limit_stays(selling, 2, 9)
+    set_there(selling, 5, 7)
+    await limit_stays(selling, 3, 14)
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert limits(selling) == (5, 7)
+
+
+async def test_limits_that_could_not_be_sent_change_nothing_when_the_mapping_goes(selling: World) -> None:
+    before = limits(selling)
+    selling.shop.dial.next("error_before", method="PUT", path="hotel_room_types", times=50)
+    await limit_stays(selling, 2, 9)
+    selling.shop.dial.calm()
+    await unmap(selling, DOUBLE)
+    await selling.work()
+    assert limits(selling) == before

@@ -7,7 +7,14 @@ from uuid import UUID
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from innkeeper.channel_sync.tables import Block, DriftSweep, ReservationMapping, RoomTypeMapping, TypeState
+from innkeeper.channel_sync.tables import (
+    Block,
+    DriftSweep,
+    ReservationMapping,
+    RoomTypeMapping,
+    StayLimits,
+    TypeState,
+)
 from innkeeper.house.tables import Reservation, ReservationRoom, RoomType
 
 #: Directions in which a mapping lets anything out.
@@ -68,6 +75,39 @@ async def distrust_all(session: AsyncSession, property_id: UUID) -> None:
     """Forget everything that was told to a broker: it is another one now."""
     await session.execute(delete(TypeState).where(TypeState.property_id == property_id))
     await session.execute(delete(Block).where(Block.property_id == property_id))
+    await session.execute(delete(StayLimits).where(StayLimits.property_id == property_id))
+
+
+async def stay_limits(session: AsyncSession, property_id: UUID, products: Collection[int]) -> Sequence[StayLimits]:
+    """Return the limits of stay that we set for these types of theirs."""
+    query = select(StayLimits).where(StayLimits.property_id == property_id)
+    return (await session.scalars(query.where(StayLimits.qloapps_product_id.in_(products)))).all()
+
+
+async def keep_limits(
+    session: AsyncSession, property_id: UUID, product_id: int, found: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    """Remember what stands there, unless it is ours, before the wanted limits are sent."""
+    row = await session.get(StayLimits, (property_id, product_id))
+    if row is None:
+        row = StayLimits(property_id=property_id, qloapps_product_id=product_id, ours=[])
+        session.add(row)
+    if list(found) not in row.ours:
+        row.found_min, row.found_max = found
+    row.ours = [*(pair for pair in row.ours if pair != list(wanted)), list(wanted)]
+
+
+async def settle_limits(session: AsyncSession, property_id: UUID, product_id: int, told: tuple[int, int]) -> None:
+    """Remember which limits of ours stand there, now that it is known."""
+    row = await session.get(StayLimits, (property_id, product_id))
+    if row is not None and row.ours != [list(told)]:
+        row.ours = [list(told)]
+
+
+async def forget_limits(session: AsyncSession, property_id: UUID, products: Collection[int]) -> None:
+    """Forget the limits of stay that we set for these types of theirs."""
+    of_types = (StayLimits.property_id == property_id) & StayLimits.qloapps_product_id.in_(products)
+    await session.execute(delete(StayLimits).where(of_types))
 
 
 async def blocks(session: AsyncSession, property_id: UUID) -> Sequence[Block]:

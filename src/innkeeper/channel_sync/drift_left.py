@@ -1,4 +1,4 @@
-"""Finds blocks and price rules of ours at room types that are sent to QloApps no longer, and takes them back."""
+"""Finds what is left of ours at room types that are sent to QloApps no longer, and takes it back."""
 
 from datetime import date, timedelta
 
@@ -32,22 +32,27 @@ def _differences(left: Left) -> list[Difference]:
     for rule in left.rules:
         subject, nights = f"rule:{rule.rule_id}", (rule.first, rule.last + timedelta(days=1))
         what = f"A price rule of ours ({subject}) is set for a type that is not sent."
-        found.append(_difference(left.names.get(rule.room_type_id), subject, nights, what))
+        found.append(_difference(left.names.get(rule.room_type_id), subject, what) | _dates(*nights))
     for block in left.blocks:
         what = f"A block of ours ({block.block_id}) closes a room of a type that is not sent."
         nights = block.stay.check_in, block.stay.check_out
-        found.append(_difference(left.names.get(block.room_type_id), block.block_id, nights, what))
+        found.append(_difference(left.names.get(block.room_type_id), block.block_id, what) | _dates(*nights))
+    for product_id in left.limits:
+        what = "Shortest and longest stay of a type that is not sent are ours."
+        found.append(_difference(left.names.get(product_id), f"limits:{product_id}", what))
     return found
 
 
-def _difference(room_type: str | None, subject: str, nights: tuple[date, date], what: str) -> Difference:
+def _difference(room_type: str | None, subject: str, what: str) -> Difference:
     return {
         "kind": "left_behind",
         "subject": subject,
         **({"room_type": room_type} if room_type else {}),
-        "start": nights[0].isoformat(),
-        "end": nights[1].isoformat(),
         "what": what,
         "healing": "Takes it back.",
         "heals": True,
     }
+
+
+def _dates(start: date, end: date) -> Difference:
+    return {"start": start.isoformat(), "end": end.isoformat()}

@@ -35,6 +35,7 @@ ACTS = {
     ("outbound", "block", "delete"): "Block released",
     ("outbound", "room_type", "update"): "Prices sent",
     ("outbound", "room_type", "delete"): "Prices taken back",
+    ("outbound", "stay_limits", "delete"): "Limits of stay given back",
     ("outbound", "room_type", "skip"): "Prices were right",
 }
 OPERATIONS = {"create": "New", "update": "Change", "delete": "Removal", "skip": "Nothing to do", "conflict": "Conflict"}

@@ -297,12 +297,27 @@ async def _set_limits(push: _Push, kind: TypePrices) -> Outcome[Any]:
         return Done(None)
     if kind.limits == kind.limits_told and not push.options.full:
         return Done(None)
-    answer = await push.link.connector.set_stay_limits(kind.product_id, *kind.limits)
+    answer: Outcome[Any] = await _keep_found(push, kind.product_id, kind.limits)
+    if isinstance(answer, Done):
+        answer = await push.link.connector.set_stay_limits(kind.product_id, *kind.limits)
     if isinstance(answer, Refused):
         push.result.fail(f"{kind.name}: {answer.message}")
         return Done(None)  # prices stand; the rest needs a right that the key may lack
     if isinstance(answer, Done):
         kind.limits_told = kind.limits
+    return answer
+
+
+async def _keep_found(push: _Push, product_id: int, wanted: tuple[int, int]) -> Outcome[Any]:
+    """Remember the limits that stand there, to give them back when the type is sent no more."""
+    answer = await push.link.connector.stay_limits([product_id])
+    if not isinstance(answer, Done) or answer.value.get(product_id) == wanted:
+        return answer
+    answer = await push.link.connector.stay_limits([product_id], fresh=True)
+    if isinstance(answer, Done) and answer.value.get(product_id, wanted) != wanted:
+        found = answer.value[product_id]
+        async with push.link.database.write() as tx:
+            await ari_repository.keep_limits(tx.session, push.link.property_id, product_id, found, wanted)
     return answer
 
 
@@ -315,6 +330,8 @@ async def _remember(push: _Push, kind: TypePrices, milliseconds: int) -> None:
         state.foreign_rules = kind.foreign
         state.tax_rate = f"{kind.tax_rate:f}" if kind.tax_rate is not None else None
         state.min_stay, state.max_stay = kind.limits_told
+        if kind.limits is not None and kind.limits_told == kind.limits:
+            await ari_repository.settle_limits(tx.session, link.property_id, kind.product_id, kind.limits)
         if kind.foreign:
             names = ", ".join(
                 f"{name or 'without a name'} ({first} to {last})" for _, name, first, last in kind.foreign

@@ -391,6 +391,22 @@ class TypeState(Base):
     max_stay: Mapped[int | None]
 
 
+class StayLimits(Base):
+    """Shortest and longest stay that stood at a room type of QloApps before we set ours; 0 is none.
+
+    `ours` are the pairs that may stand there of ours: the one that was set last, and one whose request was committed
+    to be sent and has not been answered. The row goes when the limits are given back.
+    """
+
+    __tablename__ = "qloapps_stay_limits"
+
+    property_id: Mapped[UUID] = mapped_column(ForeignKey(_PROPERTY, ondelete="CASCADE"), primary_key=True)
+    qloapps_product_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    found_min: Mapped[int]
+    found_max: Mapped[int]
+    ours: Mapped[list[Any]] = mapped_column(default=list)
+
+
 class Block(Keyed, Timestamps, Base):
     """A room that we keep from sale at QloApps; the row is committed before the request that makes the block leaves.
 

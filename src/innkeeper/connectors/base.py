@@ -168,6 +168,12 @@ class ChannelConnector(Protocol):
         """Delete a rule of ours. Deleting twice is harmless."""
         ...
 
+    async def stay_limits(
+        self, room_type_ids: Sequence[int], *, fresh: bool = False
+    ) -> Outcome[Mapping[int, tuple[int, int]]]:
+        """Return the shortest and longest stay (0: none) for all dates of those of these types that are there."""
+        ...
+
     async def set_stay_limits(self, room_type_id: int, min_stay: int, max_stay: int) -> Outcome[bool]:
         """Set the shortest and longest stay (0: none) of a type for all dates; Done says whether it had to change."""
         ...

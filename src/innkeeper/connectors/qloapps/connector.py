@@ -238,6 +238,14 @@ class QloAppsConnector:
         return await self._rates.delete(rule_id)
 
     @_outcome
+    async def stay_limits(
+        self, room_type_ids: Sequence[int], *, fresh: bool = False
+    ) -> Outcome[Mapping[int, tuple[int, int]]]:
+        """Return the shortest and longest stay of types; no request when they were read before, else two."""
+        rows = await self._reader.room_type_rows(fresh=fresh)
+        return Done({kind: (rows[kind].min_los, rows[kind].max_los) for kind in room_type_ids if kind in rows})
+
+    @_outcome
     async def set_stay_limits(self, room_type_id: int, min_stay: int, max_stay: int) -> Outcome[bool]:
         """Set the shortest and longest stay of a type for all dates."""
         return Done(await self._rates.set_limits(room_type_id, min_stay, max_stay))
