@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from innkeeper.channel_sync import runs
+from innkeeper.channel_sync import repository, room_types, runs
 from innkeeper.channel_sync.result import SyncResult
+from innkeeper.channel_sync.tables import Config
 from innkeeper.domain.channel import BlockDraft
 from innkeeper.domain.ids import new_id
 from innkeeper.domain.money import quantize
@@ -236,3 +237,28 @@ async def test_reservation_keeps_a_price_of_its_own_where_a_rule_stands(
     await pricing.house.work()
     assert close((await shop.order(order)).total, pricing.house.price(4))
     assert await pricing.house.attention(moved) == {}
+
+
+async def limits(shop: Shop) -> tuple[int, int]:
+    """Return the shortest and longest stay of the type that most is tried with."""
+    (row,) = await shop.rows("hotel_room_types", **{"filter[id_product]": f"[{shop.main.id}]", "display": "full"})
+    return int(row["min_los"]), int(row["max_los"])
+
+
+async def test_limits_of_stay_are_set_and_given_back_when_the_type_is_sent_no_more(pricing: Seller, shop: Shop) -> None:
+    house, before = pricing.house, await limits(shop)
+    try:
+        async with house.database.write() as tx:
+            # not by the settings, which would have the prices of every type sent
+            await tx.session.execute(update(Config).values(sync_rates=True))
+            values = {"min_stay": 1, "max_stay": 21}
+            await rooms.update_room_type(tx, house.property_id, house.types[shop.main.id], values)
+        await house.work()
+        assert await limits(shop) == (1, 21)
+    finally:
+        async with house.database.write() as tx:
+            for mapping in await repository.room_type_mappings(tx.session, house.property_id):
+                if mapping.qloapps_product_id == shop.main.id:
+                    await room_types.delete_mapping(tx, mapping)
+        await house.work()
+    assert await limits(shop) == before
