@@ -39,7 +39,8 @@ def _differences(left: Left) -> list[Difference]:
         found.append(_difference(left.names.get(block.room_type_id), block.block_id, what) | _dates(*nights))
     for product_id in left.limits:
         what = "Shortest and longest stay of a type that is not sent are ours."
-        found.append(_difference(left.names.get(product_id), f"limits:{product_id}", what))
+        limits = _difference(left.names.get(product_id), f"limits:{product_id}", what)
+        found.append(limits | {"healing": "Gives back what stood there before ours."})
     return found
 
 
