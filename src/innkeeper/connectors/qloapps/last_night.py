@@ -9,13 +9,13 @@ for first, needs no customer groups, stands beside the rules for everybody and g
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-
-from lxml import etree
+from decimal import Decimal
 
 from innkeeper.connectors.qloapps.client import id_filter
 from innkeeper.connectors.qloapps.composing import Room
 from innkeeper.connectors.qloapps.errors import POLICY, Kind, QloAppsError
 from innkeeper.connectors.qloapps.facts import ShopFacts
+from innkeeper.connectors.qloapps.rates import rule_document
 from innkeeper.connectors.qloapps.reader import QloAppsReader
 from innkeeper.connectors.qloapps.wire import int_of, text_of
 from innkeeper.domain.channel import ChannelBooking
@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 #: The name of every rule that is made here, by which one that a crash left behind is known.
 RULE_NAME = "innkeeper-last-night"
-
-_FIXED, _AMOUNT, _SINGLE_DATE = 3, 2, 2
 
 
 class LastNights:
@@ -60,7 +58,14 @@ class LastNights:
         carts = [int_of(row["id_cart"]) for row in await self._client.rows("orders", "orders", query)]
         query = {"filter[id]": id_filter(carts), "display": "[id,id_guest]"}
         for cart in await self._client.rows("carts", "carts", query):
-            document = _document(room, int_of(cart["id"]), int_of(cart["id_guest"]), facts.default_language_id)
+            whose = {
+                "id_cart": str(int_of(cart["id"])),
+                "id_guest": str(int_of(cart["id_guest"])),
+                "id_room": str(room.line.room_id if room.line else 0),
+            }
+            names = {facts.default_language_id: RULE_NAME}
+            share = (room.net or Decimal(0)) * room.factor / room.stay.nights
+            document = rule_document(room.room_type_id, share, room.stay.last_night, None, names=names, more=whose)
             await self._client.send_xml("POST", "feature_prices", document)
 
 
@@ -80,36 +85,3 @@ def steps(rooms: Sequence[Room], facts: ShopFacts) -> list[tuple[Sequence[Room],
 
 def _priced_alone(own: Room, rooms: Sequence[Room]) -> list[Room]:
     return [room if room is own else replace(room, net=None) for room in rooms]
-
-
-def _document(room: Room, cart_id: int, guest_id: int, language_id: int) -> etree._Element:
-    """Return the rule as 1.7.0 takes it."""
-    root = etree.Element("qloapps")
-    rule = etree.SubElement(root, "feature_price")
-    values = {
-        "id_product": str(room.room_type_id),
-        "id_cart": str(cart_id),
-        "id_guest": str(guest_id),
-        "id_room": str(room.line.room_id if room.line else 0),
-        "impact_way": str(_FIXED),
-        "impact_type": str(_AMOUNT),
-        "impact_value": f"{(room.net or 0) * room.factor / room.stay.nights:.6f}",
-        "active": "1",
-    }
-    for name, text in values.items():
-        etree.SubElement(rule, name).text = text
-    title = etree.SubElement(rule, "feature_price_name")
-    etree.SubElement(title, "language", id=str(language_id)).text = RULE_NAME
-    parts = etree.SubElement(rule, "associations")
-    night = room.stay.last_night.isoformat()
-    dates = {
-        "date_from": night,
-        "date_to": night,
-        "date_selection_type": str(_SINGLE_DATE),
-        "is_special_days_exists": "0",
-        "special_days": "",
-    }
-    restriction = etree.SubElement(etree.SubElement(parts, "restrictions"), "price_rule")
-    for name, text in dates.items():
-        etree.SubElement(restriction, name).text = text
-    return root

@@ -26,7 +26,8 @@ RATE_NAME = "innkeeper-rate"
 #: Visitors, guests and customers, as every shop is installed. A group of the hotel's own keeps the shop's price.
 GROUPS = (1, 2, 3)
 
-_FIXED, _AMOUNT, _DATE_RANGE = 3, 2, 1
+_FIXED, _AMOUNT = 3, 2
+_DATE_RANGE, _SINGLE_DATE = 1, 2
 
 
 class QloAppsRates:
@@ -84,38 +85,16 @@ class QloAppsRates:
         if not self._languages:
             rows = await self._client.rows("languages", "languages", {"display": "[id]"})
             self._languages = tuple(int(row["id"]) for row in rows) or (facts.default_language_id,)
-        dates = {
-            "date_from": draft.first.isoformat(),
-            "date_to": draft.last.isoformat(),
-            "date_selection_type": str(_DATE_RANGE),
-            "is_special_days_exists": "0",
-            "special_days": "",
-        }
-        root = etree.Element("qloapps")
-        rule = etree.SubElement(root, "feature_price")
-        values = {
-            **({"id": str(rule_id)} if rule_id else {}),
-            "id_product": str(draft.room_type_id),
-            "impact_way": str(_FIXED),
-            "impact_type": str(_AMOUNT),
-            "impact_value": f"{draft.net:.6f}",
-            "active": "1",
-            **(dates if facts.is_snapshot else {}),
-        }
-        for name, text in values.items():
-            etree.SubElement(rule, name).text = text
-        title = etree.SubElement(rule, "feature_price_name")
-        for language in self._languages:
-            etree.SubElement(title, "language", id=str(language)).text = RATE_NAME
-        parts = etree.SubElement(rule, "associations")
-        groups = etree.SubElement(parts, "groups")
-        for group in GROUPS:
-            etree.SubElement(etree.SubElement(groups, "group"), "id").text = str(group)
-        if not facts.is_snapshot:
-            restriction = etree.SubElement(etree.SubElement(parts, "restrictions"), "price_rule")
-            for name, text in dates.items():
-                etree.SubElement(restriction, name).text = text
-        return root
+        return rule_document(
+            draft.room_type_id,
+            draft.net,
+            draft.first,
+            draft.last,
+            names=dict.fromkeys(self._languages, RATE_NAME),
+            more={"id": str(rule_id)} if rule_id else {},
+            groups=GROUPS,
+            flat=facts.is_snapshot,
+        )
 
     async def set_limits(self, room_type_id: int, min_stay: int, max_stay: int) -> bool:
         """Set `min_los` and `max_los`; no request when they were right when last read, three otherwise [357] [358]."""
@@ -133,6 +112,53 @@ class QloAppsRates:
             await self._client.send_xml("PUT", path, document)
         await self._reader.room_type_rows(fresh=True)
         return True
+
+
+def rule_document(
+    room_type_id: int,
+    net: Decimal,
+    first: date,
+    last: date | None,
+    *,
+    names: Mapping[int, str],
+    more: Mapping[str, str],
+    groups: Sequence[int] = (),
+    flat: bool = False,
+) -> etree._Element:
+    """Return a rule that fixes the price of nights; without a last one it is for the first alone.
+
+    `names` are by language, `more` are further fields; `flat` has the dates among the fields, as the snapshot wants it.
+    """
+    nights = {
+        "date_from": first.isoformat(),
+        "date_to": (last or first).isoformat(),
+        "date_selection_type": str(_DATE_RANGE if last else _SINGLE_DATE),
+        "is_special_days_exists": "0",
+        "special_days": "",
+    }
+    fixed = {
+        "id_product": str(room_type_id),
+        "impact_way": str(_FIXED),
+        "impact_type": str(_AMOUNT),
+        "impact_value": f"{net:.6f}",
+        "active": "1",
+    }
+    root = etree.Element("qloapps")
+    rule = etree.SubElement(root, "feature_price")
+    for name, text in {**more, **fixed, **(nights if flat else {})}.items():
+        etree.SubElement(rule, name).text = text
+    title = etree.SubElement(rule, "feature_price_name")
+    for language, text in names.items():
+        etree.SubElement(title, "language", id=str(language)).text = text
+    parts = etree.SubElement(rule, "associations")
+    listed = etree.SubElement(parts, "groups")
+    for group in groups:
+        etree.SubElement(etree.SubElement(listed, "group"), "id").text = str(group)
+    if not flat:
+        restriction = etree.SubElement(etree.SubElement(parts, "restrictions"), "price_rule")
+        for name, text in nights.items():
+            etree.SubElement(restriction, name).text = text
+    return root
 
 
 def _ended(error: QloAppsError) -> Outcome[Any]:
