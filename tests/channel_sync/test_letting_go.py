@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from innkeeper.channel_sync import ari_repository, ari_work, pages_log, repository, room_types, settings
-from innkeeper.channel_sync.schemas import SyncLogOut
+from innkeeper.channel_sync import ari_repository, ari_work, repository, room_types, settings
+from innkeeper.channel_sync.logs import act_of
 from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.house import rooms
 from innkeeper.storage.database import Database
@@ -72,7 +72,7 @@ async def test_blocks_and_prices_go_with_the_mapping_and_those_of_others_stay(se
     async with selling.database.read() as session:
         logged = list(await session.scalars(select(SyncLog).where(SyncLog.operation == "delete")))
     assert sorted(row.entity_type for row in logged) == ["block", *["room_type"] * standing]
-    said = {pages_log.act_of(SyncLogOut.model_validate(row, from_attributes=True)) for row in logged}
+    said = {act_of(row) for row in logged}
     assert said == {"Block released", "Prices taken back"}
 
 
@@ -165,7 +165,7 @@ async def test_limits_of_stay_are_given_back_as_they_stood_before_ours(selling: 
         assert await ari_repository.stay_limits(session, selling.property_id, [DOUBLE]) == []
     (line,) = logged
     assert line.request_data == {"room_type_id": DOUBLE, "min_stay": 1, "max_stay": 30}
-    assert pages_log.act_of(SyncLogOut.model_validate(line, from_attributes=True)) == "Limits of stay given back"
+    assert act_of(line) == "Limits of stay given back"
 
 
 async def test_limits_that_somebody_has_set_since_stay(selling: World) -> None:

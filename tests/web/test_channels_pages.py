@@ -351,7 +351,7 @@ async def test_a_line_leads_to_its_booking_and_names_guest_and_channel(front: Fr
     came = lines[taken[0].confirmation]
     assert (came.link, list(came.cells[1:4])) == (
         f"/channels/bookings/{order.id}",
-        ["Booked there", "Grace Hopper", "Booking.com"],
+        ["Booking taken in", "Grace Hopper", "Booking.com"],
     )
     assert lines[refused.confirmation].link == f"/house/reservations/{refused.id}"
     async with front.inn.browser(Role.FRONT_DESK) as client:

@@ -9,28 +9,13 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.channel_sync import pages_repository, repository
 from innkeeper.channel_sync.connection import Channels
+from innkeeper.channel_sync.logs import act_of
 from innkeeper.channel_sync.status import health_in
 from innkeeper.channel_sync.tables import Attention, SyncLog
 from innkeeper.web.overview import Figure, Provider, Row, Section, Stuck
 from innkeeper.web.status import State
 
 _STATES = {"ok": State.DONE, "degraded": State.NEEDS_YOU, "down": State.REFUSED, "off": State.OFF}
-_ACTS = {
-    ("inbound", "", "create"): "Booked there",
-    ("inbound", "", "update"): "Changed there",
-    ("inbound", "", "conflict"): "Changed on both sides",
-    ("inbound", "", "skip"): "Read, nothing to do",
-    ("outbound", "", "create"): "Sent",
-    ("outbound", "", "update"): "Change sent",
-    ("outbound", "", "delete"): "Cancellation sent",
-    ("outbound", "", "conflict"): "Conflict decided",
-    ("outbound", "block", "create"): "Room kept from sale",
-    ("outbound", "block", "update"): "Block changed",
-    ("outbound", "block", "delete"): "Block released",
-    ("outbound", "room_type", "update"): "Prices sent",
-    ("outbound", "room_type", "delete"): "Prices taken back",
-    ("outbound", "room_type", "skip"): "Prices were right",
-}
 
 
 def provider(channels: Channels) -> Provider:
@@ -103,8 +88,7 @@ async def _latest(session: AsyncSession, property_id: UUID) -> list[Row]:
 def _row(log: SyncLog, head: pages_repository.Head | None) -> Row:
     """Return a line of the log; what concerns no reservation leads to the log's own page."""
     state = State.DONE if log.success else State.NEEDS_YOU
-    key, what = str(log.id), _ACTS.get((log.direction, log.entity_type, log.operation))
-    what = what or _ACTS.get((log.direction, "", log.operation), log.operation)
+    key, what = str(log.id), act_of(log)
     if head is None:
         booking = f"booking {log.qloapps_entity_id}" if log.entity_type == "reservation" else "no reservation"
         return Row((booking, what, "", "", log.created_at), state=state, link=f"/channels/log/{log.id}", key=key)

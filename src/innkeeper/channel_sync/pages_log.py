@@ -11,6 +11,7 @@ from innkeeper.access.http import CurrentFrontDesk, CurrentManager
 from innkeeper.channel_sync import api, api_explain, pages_repository, repository
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.conflict_words import value_in_words
+from innkeeper.channel_sync.logs import act_of
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
 from innkeeper.web.pages import Hotel, HotelInfo
@@ -18,34 +19,8 @@ from innkeeper.web.routing import Router
 
 router = Router(prefix=f"{ROOT}/log", include_in_schema=False)
 
-#: What a line did, in words: by direction, kind of thing and operation; "" stands for any kind.
-ACTS = {
-    ("inbound", "", "create"): "Booking taken in",
-    ("inbound", "", "update"): "Change taken in",
-    ("inbound", "", "delete"): "Cancellation taken in",
-    ("inbound", "", "skip"): "Read, nothing to do",
-    ("inbound", "", "conflict"): "Both sides had changed it",
-    ("outbound", "", "create"): "Reservation sent",
-    ("outbound", "", "update"): "Change sent",
-    ("outbound", "", "delete"): "Cancellation sent",
-    ("outbound", "", "skip"): "Nothing sent",
-    ("outbound", "", "conflict"): "Conflict decided",
-    ("outbound", "block", "create"): "Room kept from sale",
-    ("outbound", "block", "update"): "Block changed",
-    ("outbound", "block", "delete"): "Block released",
-    ("outbound", "room_type", "update"): "Prices sent",
-    ("outbound", "room_type", "delete"): "Prices taken back",
-    ("outbound", "stay_limits", "delete"): "Limits of stay given back",
-    ("outbound", "room_type", "skip"): "Prices were right",
-}
 OPERATIONS = {"create": "New", "update": "Change", "delete": "Removal", "skip": "Nothing to do", "conflict": "Conflict"}
 DIRECTIONS = {"inbound": "From QloApps", "outbound": "To QloApps"}
-
-
-def act_of(log: SyncLogOut) -> str:
-    """Return what the line did as a person says it."""
-    own = ACTS.get((log.direction, log.entity_type, log.operation))
-    return own or ACTS.get((log.direction, "", log.operation), log.operation)
 
 
 @router.get("")
