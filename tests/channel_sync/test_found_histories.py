@@ -70,6 +70,10 @@ FOUND = {
         Step("desk moves dates", 0, {"nights": (5, 8), "room": 0}),
         Talk("send", {12: "too_many", 1: "error_before"}),
     ),
+    "the price of a stay over the clock change is corrected after a try that did not reach the shop": (
+        desk_books((DOUBLE, 0, 4)),
+        Talk("send", {13: "maintenance"}),
+    ),
 }
 
 
@@ -80,6 +84,6 @@ def test_history_ends_well(steps: tuple[Step | Talk, ...], version: str) -> None
     with asyncio.Runner() as runner:
         runner.run(stage.furnish())
         try:
-            run(Play, History(version, "newest", 0, False, steps), stage, check, runner)
+            run(Play, History(version, "newest", 0, False, steps, "Europe/Warsaw"), stage, check, runner)
         finally:
             stage.remove()

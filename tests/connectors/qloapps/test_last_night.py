@@ -6,6 +6,7 @@ import pytest
 
 from innkeeper.connectors.qloapps.writer import PRICE_CORRECTED
 from innkeeper.domain.channel import ChannelBooking, DraftLine
+from innkeeper.domain.outcome import Later
 from innkeeper.simulators.qloapps.resources import resource_names
 from innkeeper.simulators.qloapps.state import DEMO_KEY
 from tests.connectors.qloapps.shops import Shop, done, draft, kept, line, shop
@@ -77,10 +78,9 @@ async def test_price_in_another_currency_is_reached_too() -> None:
         assert made.mismatches == ()
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "error_before"])
-async def test_rule_that_was_left_behind_is_taken_away_before_the_next(fault: str) -> None:
+async def test_rule_that_was_left_behind_is_taken_away_before_the_next() -> None:
     async with shop() as hotel:
-        hotel.dial.next(fault, method="PUT", path="bookings", times=2)
+        hotel.dial.next("error_before", method="PUT", path="bookings", times=2)
         made = done(await hotel.connector.create(draft(stay(1))))
         assert "the price at QloApps is 1230.00 PLN, 300.00 was sent" in made.mismatches[0]
         assert len(hotel.state.feature_prices) == 1
@@ -88,6 +88,29 @@ async def test_rule_that_was_left_behind_is_taken_away_before_the_next(fault: st
         made = done(await hotel.connector.amend(made.booking.order_id, plan, made.booking.digest))
         assert costs(made.booking, "300.00")
         assert made.mismatches == ()
+        assert hotel.state.feature_prices == {}
+
+
+@pytest.mark.parametrize("nights", [1, 3])
+@pytest.mark.parametrize("fault", ["drop_before", "maintenance", "drop_after"])
+async def test_correction_that_failed_once_is_sent_again_as_it_was(nights: int, fault: str) -> None:
+    async with shop() as hotel:
+        hotel.dial.next(fault, method="PUT", path="bookings")
+        made = done(await hotel.connector.create(draft(stay(nights), line("b", 2, "2027-05-01", "2027-05-04"))))
+        assert costs(made.booking, "300.00", "300.00")
+        assert made.mismatches == ()
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "maintenance"])
+async def test_prices_that_could_not_be_corrected_while_the_shop_was_away_are_later(fault: str) -> None:
+    async with shop() as hotel:
+        hotel.dial.next(fault, method="PUT", path="bookings", times=2)
+        assert isinstance(await hotel.connector.create(draft(stay(1))), Later)
+        found = done(await hotel.connector.create(draft(stay(1))))
+        assert found.found
+        plan = draft(*kept(found, stay(1)))
+        made = done(await hotel.connector.amend(found.booking.order_id, plan, found.booking.digest))
+        assert costs(made.booking, "300.00")
         assert hotel.state.feature_prices == {}
 
 

@@ -29,7 +29,7 @@ from innkeeper.connectors.qloapps.facts import ShopFacts
 from innkeeper.connectors.qloapps.lines import WriteInDoubt, overlap
 from innkeeper.connectors.qloapps.matching import Matched, Pair, active, match
 from innkeeper.connectors.qloapps.wire import BookingDocument, ServiceItem
-from innkeeper.connectors.qloapps.writer import PRICE_CORRECTED, QloAppsWriter
+from innkeeper.connectors.qloapps.writer import PRICE_CORRECTED, QloAppsWriter, told_by
 from innkeeper.domain.channel import BookingDraft, BookingState, ChannelBooking, ChannelLine, WriteResult
 from innkeeper.domain.outcome import Actor, Done, Outcome, Refused
 
@@ -265,8 +265,11 @@ class QloAppsAmender:
             rooms.append(composing.kept_room(line, net, services))
         return rooms
 
-    async def _put(self, work: _Work, rooms: Sequence[composing.Room]) -> None:
-        """Send the rooms and read back what became of them. Raises QloAppsError when it is certain that nothing did."""
+    async def _put(self, work: _Work, rooms: Sequence[composing.Room]) -> bool:
+        """Send the rooms and read back what became of them; return whether it was answered as it should be.
+
+        Raises QloAppsError when it is certain that nothing was done.
+        """
         failure: QloAppsError | None = None
         try:
             await self._writer.put_booking(work.booking, rooms, work.facts)
@@ -287,6 +290,7 @@ class QloAppsAmender:
                 raise WriteInDoubt("A change of the booking was sent to QloApps and is not to be seen yet.", evidence)
             raise failure
         work.booking = after
+        return failure is None
 
     # lines ---------------------------------------------------------------------------------------------------------
 
@@ -328,10 +332,12 @@ class QloAppsAmender:
                 replace(room, factor=factors[room.line.line_id]) if room.line else room
                 for room in self._kept_rooms(work, prices)
             ]
-            await self._put(work, rooms)
+            before = work.booking
+            answered = await self._put(work, rooms)
+            told = told_by(before, work.booking, answered=answered)
             for pair in work.matched.pairs:
                 line = pair.line
-                if line.line_id in prices and pair.price_differs and line.net:
+                if line.line_id in told and line.line_id in prices and pair.price_differs and line.net:
                     wanted = pricing.net_of(pair.draft.gross, _own_rate(line))
                     known = pricing.known_factor(wanted, line.net, line.stay.nights)
                     factors[line.line_id] *= pricing.proportion(wanted, line.net) if attempt else known

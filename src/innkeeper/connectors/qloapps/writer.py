@@ -303,25 +303,32 @@ class QloAppsWriter:
         what is left for a proportion, as when the snapshot converts a price into another currency [dev/496].
         """
         factors: dict[int, Decimal] = {}
-        for attempt in range(2):
+        told: set[int] = set()
+        failure: QloAppsError | None = None
+        for _ in range(2):
             rooms = [composing.kept_room(line, None, ()) for line in booking.lines if line.released]
             for pair in match(draft, booking.lines).pairs:
                 line = pair.line
                 wanted = pricing.net_of(pair.draft.gross, line.gross / line.net - 1 if line.net else Decimal(0))
-                if attempt:
+                if line.line_id in told:
                     factors[line.line_id] *= pricing.proportion(wanted, line.net)
-                else:
+                elif line.line_id not in factors:
                     sent = pricing.net_of(pair.draft.gross, rates.get(line.room_type_id, Decimal(0)))
                     factors[line.line_id] = pricing.known_factor(sent, line.net, line.stay.nights)
                 rooms.append(replace(composing.kept_room(line, wanted, ()), factor=factors[line.line_id]))
+            before, failure = booking, None
             try:
                 await self.put_booking(booking, rooms, facts)
             except QloAppsError as error:
                 # what stands there is read next: if the prices are still wrong, that is told
                 _log.warning("prices of QloApps booking %s: correction answered %s", booking.order_id, error.reason)
+                failure = error
             booking = await self.reload(booking)
+            told = told_by(before, booking, answered=failure is None)
             if not any(pair.price_differs for pair in match(draft, booking.lines).pairs):
-                break
+                return booking
+        if failure is not None and _was_away(failure):
+            raise failure  # the same call again finds the booking, whose prices are then changed
         return booking
 
     async def _give_own_rooms(self, booking: ChannelBooking, matched: Matched) -> tuple[bool, list[str]]:
@@ -445,6 +452,18 @@ class QloAppsWriter:
         rooms = ", ".join(line.room_number for line in after.held)
         left = (f"The booking is cancelled at QloApps, but it still holds {rooms}.",) if rooms else ()
         return Done(WriteResult(after, {}, mismatches=left))
+
+
+def _was_away(error: QloAppsError) -> bool:
+    """Whether the shop did not answer, in contrast to failing over what was sent."""
+    policy = POLICY[error.reason]
+    return policy.kind is Kind.LATER and policy.proof is not Proof.LOOKING_SETTLES
+
+
+def told_by(before: ChannelBooking, after: ChannelBooking, *, answered: bool) -> set[int]:
+    """Return the lines whose price tells what became of a PUT: not those that a failed one left as they were."""
+    earlier = {line.line_id: line.net for line in before.lines}
+    return {line.line_id for line in after.lines if answered or line.net != earlier.get(line.line_id)}
 
 
 def _double_booked(line: ChannelLine, rivals: Sequence[LineRow]) -> str:
