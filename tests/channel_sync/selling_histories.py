@@ -313,7 +313,13 @@ async def check(play: SellingPlay) -> None:
                 paid = cents(night_price(state, kind.product_id, night.toordinal()) * tax)
                 assert paid == cents(prices[kind.product_id][n].price * factor), (kind.name, night, paid)
     sent = {kind.product_id for kind in kinds}
-    assert {line.id_product for line in ours(state)} <= sent, "a block stands at a type that is not sent"
+    # a block that somebody took off the lists and moved to a type of which nothing is read cannot be found
+    standing = [
+        line
+        for line in ours(state)
+        if line.id_product in sent or not line.id_order or not state.orders[line.id_order].hidden
+    ]
+    assert {line.id_product for line in standing} <= sent, "a block stands at a type that is not sent"
     rules = [rule for rule in state.feature_prices.values() if rule["feature_price_name"][1] == "innkeeper-rate"]
     assert {rule["id_product"] for rule in rules} <= sent, "a price rule stands at a type that is not sent"
     for product in {DOUBLE, SUITE} - sent:
@@ -322,7 +328,7 @@ async def check(play: SellingPlay) -> None:
         assert _frozen(state.lines[number]) == before, "a stranger's block was touched"
     for number, rule in play.rules.items():
         assert state.feature_prices[number] == rule, "a stranger's rule was touched"
-    assert {row.line_id for row in rows} == {line.id for line in ours(state) if line.date_to[:10] > str(first)}
+    assert {row.line_id for row in rows} == {line.id for line in standing if line.date_to[:10] > str(first)}
     for what in ("availability", "rates"):
         result = await world.sync(what)
         assert result.requests == 0, f"a push of no {what} cost {result.requests} requests"

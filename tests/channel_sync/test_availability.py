@@ -220,6 +220,25 @@ async def _foreign_line(world: World, room: int) -> object:
     return line
 
 
+@pytest.mark.parametrize("other", [DOUBLE, SUITE])
+async def test_a_block_to_which_staff_adds_a_room_is_given_up_and_made_anew(
+    selling: World, version: str, other: int
+) -> None:
+    if version != "1.7.0":
+        pytest.skip("blocks are single lines there")
+    await close_rooms(selling, DOUBLE, 3, 7)
+    await selling.work()
+    (block,) = await blocks(selling)
+    order = selling.shop.state.orders[int(str(block.block_id).partition(":")[2])]
+    selling.office.add_room(order, ShopStay(other, day(2), day(5)))
+    await selling.sync("availability", full=True)
+    assert await equal(selling)
+    (after,) = await blocks(selling)
+    assert after.block_id != block.block_id
+    assert selling.shop.state.lines_of(order)[0].is_refunded
+    assert (await selling.sync("availability", full=True)).updated == 0
+
+
 async def test_a_block_that_staff_cancels_is_made_again(selling: World, version: str) -> None:
     await close_rooms(selling, DOUBLE, 3, 6)
     await selling.work()

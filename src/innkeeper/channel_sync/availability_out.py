@@ -1,6 +1,6 @@
 """Makes QloApps sell what the house has left, night by night, by blocking what is too much and nothing else."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -188,6 +188,9 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
     ours = _ours({**push.marked, **{row.block_id: row.reference for row in rows if row.block_id}}, answer.value)
     push.moved = False
     acted = False
+    grown = _grown(ours, answer.value)
+    if grown and not push.options.dry_run:
+        return await _give_up(push, grown)
     for kind in push.types:
         free, standing = _view(push, found[kind.product_id], ours)
         target = ari.plan(free, ari.demand(free, kind.wanted), list(standing.values()))
@@ -236,6 +239,25 @@ def _ours(known: Mapping[str, str], inventories: Sequence[RoomInventory]) -> dic
                     hold.holder, reference, inventory.room_type_id, hold.room_id, hold.line_id, hold.stay
                 )
     return found
+
+
+def _grown(ours: Mapping[str, ChannelBlock], inventories: Sequence[RoomInventory]) -> list[ChannelBlock]:
+    """Return our blocks that hold more rooms than one, since somebody has added a room to them there."""
+    holds = Counter(hold.holder for inventory in inventories for hold in inventory.holds)
+    return [block for holder, block in ours.items() if holds[holder] > 1]
+
+
+async def _give_up(push: _Push, blocks: Sequence[ChannelBlock]) -> Outcome[Any] | None:
+    """Release blocks that are no longer what they were made; None asks for another look, which makes them anew."""
+    for block in blocks:
+        push.begun = perf_counter()
+        answer = await push.link.connector.release_block(block)
+        if not isinstance(answer, Done):
+            return answer
+        kind = next(kind for kind in push.types if kind.product_id == block.room_type_id)
+        await _write_down(push, kind, "delete", block)
+        push.result.count("update")
+    return None
 
 
 def _view(
