@@ -301,6 +301,8 @@ class QloAppsWriter:
         Known causes: two bookings at once, of which QloApps gives one the shop's own price; another tax rate than the
         one assumed; a release that no longer has the 1.7.0 fault. These are mended by the first try. The second takes
         what is left for a proportion, as when the snapshot converts a price into another currency [dev/496].
+
+        Raises QloAppsError when the shop did not answer the last try and prices are still wrong.
         """
         factors: dict[int, Decimal] = {}
         told: set[int] = set()
@@ -310,11 +312,11 @@ class QloAppsWriter:
             for pair in match(draft, booking.lines).pairs:
                 line = pair.line
                 wanted = pricing.net_of(pair.draft.gross, line.gross / line.net - 1 if line.net else Decimal(0))
-                if line.line_id in told:
-                    factors[line.line_id] *= pricing.proportion(wanted, line.net)
-                elif line.line_id not in factors:
+                if line.line_id not in factors:
                     sent = pricing.net_of(pair.draft.gross, rates.get(line.room_type_id, Decimal(0)))
                     factors[line.line_id] = pricing.known_factor(sent, line.net, line.stay.nights)
+                elif line.line_id in told:
+                    factors[line.line_id] *= pricing.proportion(wanted, line.net)
                 rooms.append(replace(composing.kept_room(line, wanted, ()), factor=factors[line.line_id]))
             before, failure = booking, None
             try:
