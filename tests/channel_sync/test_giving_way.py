@@ -128,12 +128,16 @@ async def test_a_synchronisation_that_stepped_aside_is_well_and_leaves_the_rest_
     assert right(world) == [True, True]
 
 
+async def ask_alone(world: World, what: str) -> None:
+    """Run a synchronisation of what is switched off, so that no job would send the rest."""
+    async with world.database.write() as tx:
+        await tx.session.execute(update(Config).values({f"sync_{what}": False}))
+    await runs.run_in_lane(world.channels, world.property_id, runs.Request(what=what), gives_way=True)
+
+
 async def test_prices_that_no_job_would_send_go_out_in_one_piece(world: World) -> None:
     await two_prices(world)
-    async with world.database.write() as tx:
-        await tx.session.execute(update(Config).values(sync_rates=False))
-    request = runs.Request(what="rates")
-    await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
+    await ask_alone(world, "rates")
     assert right(world) == [True, True]
 
 
@@ -204,8 +208,5 @@ async def test_a_synchronisation_of_rooms_leaves_the_rest_to_a_job_that_looks_ag
 
 async def test_rooms_that_no_job_would_send_go_out_in_one_piece(world: World) -> None:
     await three_closed(world)
-    async with world.database.write() as tx:
-        await tx.session.execute(update(Config).values(sync_availability=False))
-    request = runs.Request(what="availability")
-    await runs.run_in_lane(world.channels, world.property_id, request, gives_way=True)
+    await ask_alone(world, "availability")
     assert left(world) == 0

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from innkeeper.channel_sync import ari_repository, ari_work, repository, room_types, settings
-from innkeeper.channel_sync.logs import act_of
+from innkeeper.channel_sync.log_words import act_of
 from innkeeper.channel_sync.tables import SyncLog
 from innkeeper.house import rooms
 from innkeeper.storage.database import Database

@@ -189,12 +189,16 @@ async def _round(push: _Push, *, fresh: bool) -> Outcome[Any] | None:
     push.moved = False
     acted = False
     grown = _grown(ours, answer.value)
-    if grown and not push.options.dry_run:
-        return await _give_up(push, grown)
     for kind in push.types:
         free, standing = _view(push, found[kind.product_id], ours)
         target = ari.plan(free, ari.demand(free, kind.wanted), list(standing.values()))
         todo = ari.steps(standing, target, kind.wanted)
+        if grown:  # what else is to be done is seen when they are gone
+            todo = [
+                Step("release", run, key)
+                for key, run in standing.items()
+                if key in grown and ours[key].room_type_id == kind.product_id
+            ]
         if push.options.dry_run:
             _tell(push, kind, todo)
             continue
@@ -241,23 +245,10 @@ def _ours(known: Mapping[str, str], inventories: Sequence[RoomInventory]) -> dic
     return found
 
 
-def _grown(ours: Mapping[str, ChannelBlock], inventories: Sequence[RoomInventory]) -> list[ChannelBlock]:
+def _grown(ours: Mapping[str, ChannelBlock], inventories: Sequence[RoomInventory]) -> set[str]:
     """Return our blocks that hold more rooms than one, since somebody has added a room to them there."""
     holds = Counter(hold.holder for inventory in inventories for hold in inventory.holds)
-    return [block for holder, block in ours.items() if holds[holder] > 1]
-
-
-async def _give_up(push: _Push, blocks: Sequence[ChannelBlock]) -> Outcome[Any] | None:
-    """Release blocks that are no longer what they were made; None asks for another look, which makes them anew."""
-    for block in blocks:
-        push.begun = perf_counter()
-        answer = await push.link.connector.release_block(block)
-        if not isinstance(answer, Done):
-            return answer
-        kind = next(kind for kind in push.types if kind.product_id == block.room_type_id)
-        await _write_down(push, kind, "delete", block)
-        push.result.count("update")
-    return None
+    return {holder for holder in ours if holds[holder] > 1}
 
 
 def _view(

@@ -58,12 +58,7 @@ async def _let_go(link: Link, types: Mapping[int, UUID | None] | None) -> Outcom
     if not isinstance(answer, Done):
         return answer
     taken = await take_back(link, answer.value)
-    if not isinstance(taken, Done):
-        return taken
-    if link.config.sync_rates:
-        async with link.database.write() as tx:
-            await ari_repository.forget_limits(tx.session, link.property_id, answer.value.types)
-    if not link.config.sync_availability:
+    if not isinstance(taken, Done) or not link.config.sync_availability:
         return taken
     return await _forget_the_rest(link, answer.value.types)
 
@@ -158,8 +153,11 @@ async def take_back(link: Link, left: Left) -> Outcome[Any]:
         log = _log(link, "stay_limits", left.types[product_id], product_id, milliseconds_since(begun))
         log.request_data = {"room_type_id": product_id, "min_stay": limits[0], "max_stay": limits[1]}
         async with link.database.write() as tx:
-            await ari_repository.forget_limits(tx.session, link.property_id, [product_id])
             tx.session.add(log)
+    if link.config.sync_rates:
+        # given back, or somebody's by now
+        async with link.database.write() as tx:
+            await ari_repository.forget_limits(tx.session, link.property_id, left.types)
     return Done("nothing of it stands there")
 
 

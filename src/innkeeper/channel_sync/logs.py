@@ -1,7 +1,7 @@
 """Rows of the synchronisation log: what was read or sent, what was decided, and the guest apart from it."""
 
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from innkeeper.channel_sync.conflicts import FieldConflict, Merge
@@ -9,39 +9,6 @@ from innkeeper.channel_sync.messages import booking_document, customer_document
 from innkeeper.channel_sync.tables import CustomerMapping, SyncLog
 from innkeeper.domain.channel import BookingDraft, ChannelBlock, ChannelBooking
 from innkeeper.domain.money import format_amount
-
-#: What a line did, in words: by direction, kind of thing and operation; "" stands for any kind.
-_ACTS = {
-    ("inbound", "", "create"): "Booking taken in",
-    ("inbound", "", "update"): "Change taken in",
-    ("inbound", "", "delete"): "Cancellation taken in",
-    ("inbound", "", "skip"): "Read, nothing to do",
-    ("inbound", "", "conflict"): "Both sides had changed it",
-    ("outbound", "", "create"): "Reservation sent",
-    ("outbound", "", "update"): "Change sent",
-    ("outbound", "", "delete"): "Cancellation sent",
-    ("outbound", "", "skip"): "Nothing sent",
-    ("outbound", "", "conflict"): "Conflict decided",
-    ("outbound", "block", "create"): "Room kept from sale",
-    ("outbound", "block", "update"): "Block changed",
-    ("outbound", "block", "delete"): "Block released",
-    ("outbound", "room_type", "update"): "Prices sent",
-    ("outbound", "room_type", "delete"): "Prices taken back",
-    ("outbound", "room_type", "skip"): "Prices were right",
-    ("outbound", "stay_limits", "delete"): "Limits of stay given back",
-}
-
-
-class _Line(Protocol):
-    direction: str
-    entity_type: str
-    operation: str
-
-
-def act_of(log: _Line) -> str:
-    """Return what a line of the log did as a person says it."""
-    own = _ACTS.get((log.direction, log.entity_type, log.operation))
-    return own or _ACTS.get((log.direction, "", log.operation), log.operation)
 
 
 def milliseconds_since(begun: float) -> int:

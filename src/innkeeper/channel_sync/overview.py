@@ -9,7 +9,7 @@ from innkeeper.access.caller import Caller
 from innkeeper.access.roles import Role
 from innkeeper.channel_sync import pages_repository, repository
 from innkeeper.channel_sync.connection import Channels
-from innkeeper.channel_sync.logs import act_of
+from innkeeper.channel_sync.log_words import act_of
 from innkeeper.channel_sync.status import health_in
 from innkeeper.channel_sync.tables import Attention, SyncLog
 from innkeeper.web.overview import Figure, Provider, Row, Section, Stuck

@@ -11,7 +11,7 @@ from innkeeper.access.http import CurrentFrontDesk, CurrentManager
 from innkeeper.channel_sync import api, api_explain, pages_repository, repository
 from innkeeper.channel_sync.api import channels_of
 from innkeeper.channel_sync.conflict_words import value_in_words
-from innkeeper.channel_sync.logs import act_of
+from innkeeper.channel_sync.log_words import act_of
 from innkeeper.channel_sync.pages_frame import PAGE, ROOT, Offset, Pager, draw
 from innkeeper.channel_sync.schemas import Page, SyncLogOut
 from innkeeper.web.pages import Hotel, HotelInfo

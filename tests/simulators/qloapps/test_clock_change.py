@@ -122,3 +122,10 @@ async def test_rule_of_a_cart_stands_beside_a_general_one_and_prices_no_other_ro
     await make_rule(http, "55.55", "2027-03-28", "2027-03-28", await owner_of(http, lines[0]))
     assert await send_price(http, lines, 0, 55.55) == ["111.100000", "223.170000"]
     assert list(shop.feature_prices) == [general]
+
+
+async def test_rule_of_a_cart_goes_before_a_price_that_is_sent(http: httpx2.AsyncClient) -> None:
+    (line,) = await book(http, "2027-06-10", "2027-06-13", 300.0)
+    assert line["total_price_tax_excl"] == "450.000000"
+    await make_rule(http, "500", "2027-06-11", "2027-06-11", await owner_of(http, line))
+    assert await send_price(http, [line], 0, 200.0) == ["700.000000"]
